@@ -1,0 +1,253 @@
+//! Why: every policy and every check, passed or failed.
+//!
+//! Built only when somebody must learn it. What an operator may see, a caller may not:
+//! [`Trace::for_caller`] keeps the policies whose anchor the caller carries, and those
+//! that say `explain: anyone`; about the rest it does not even say that they exist.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::causes::{self, Advice};
+use super::check::{Check, Verdict};
+use super::describe::{escaped, expected, presented};
+use super::evaluate::{NotGranted, Outcome, decide, matching};
+use super::set::PolicySet;
+use super::trust::{PolicyState, Refusal, SamePair, TrustPolicy};
+use crate::clock::Timestamp;
+use crate::name::{IssuerId, PolicyName, SecretPath};
+use crate::workload::Workload;
+
+/// Most policies in a trace; the rest are counted.
+const MAX_POLICIES: usize = 64;
+
+/// Which policies a trace looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those the index finds: for the answer to a refused caller, at the cost of one
+    /// more evaluation.
+    Candidates,
+    /// All of the issuer entry, pending and expired too, nearest first: for operators.
+    All,
+}
+
+/// Why a workload got what it got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Trace {
+    /// The issuer entry.
+    pub issuer: IssuerId,
+    /// The policies, those that came nearest first.
+    pub policies: Vec<PolicyTrace>,
+    /// How many policies of the scope are not listed.
+    #[serde(default)]
+    pub omitted: usize,
+    /// The wanted secrets.
+    pub secrets: Vec<PathTrace>,
+}
+
+/// One policy of a trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyTrace {
+    /// Its name.
+    pub policy: PolicyName,
+    /// `active`, `pending` or `expired`.
+    pub state: Standing,
+    /// Whether the workload carries all ids it pins. Never true without an anchor.
+    pub anchor_matched: bool,
+    /// Whether its refusals are explained to this caller.
+    pub shown_to_caller: bool,
+    /// Whether it matches the workload: every check passed, and it is active.
+    pub matched: bool,
+    /// Every check.
+    pub checks: Vec<CheckTrace>,
+    /// Why it is pending or expired, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Whether a policy was in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It decides.
+    Active,
+    /// Its `expires_at` has passed.
+    Expired,
+    /// It is not pinned.
+    Pending,
+}
+
+/// One check of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckTrace {
+    /// The claim.
+    pub claim: String,
+    /// What the policy or the preset expects, in words.
+    pub expected: String,
+    /// What the token presents; `None` if the claim is absent.
+    pub presented: Option<String>,
+    /// Whether the check holds.
+    pub passed: bool,
+    /// The likely cause of a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+/// One wanted secret of a trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PathTrace {
+    /// The path, existing or not.
+    pub path: SecretPath,
+    /// Whether it is granted.
+    pub granted: bool,
+    /// The policy that grants or denies it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyName>,
+}
+
+impl Trace {
+    /// What the caller may learn: nothing at all unless it is somebody's rightful owner.
+    #[must_use]
+    pub fn for_caller(&self) -> Self {
+        let policies: Vec<PolicyTrace> =
+            self.policies.iter().filter(|policy| policy.shown_to_caller).cloned().collect();
+        let shown = |name: &PolicyName| policies.iter().any(|policy| policy.policy == *name);
+        let mut secrets = if policies.is_empty() { Vec::new() } else { self.secrets.clone() };
+        for secret in &mut secrets {
+            secret.policy.take_if(|name| !shown(name));
+        }
+        Self { issuer: self.issuer.clone(), policies, omitted: 0, secrets }
+    }
+
+    /// What an operator may learn: everything.
+    #[must_use]
+    pub fn for_operator(&self) -> &Self {
+        self
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.policies.is_empty()
+    }
+}
+
+/// Explain what [`super::evaluate()`] decides of the same arguments.
+pub fn explain(
+    set: &PolicySet,
+    workload: &Workload,
+    wanted: &[SecretPath],
+    now: Timestamp,
+    scope: Scope,
+) -> Trace {
+    let mut policies: Vec<&Arc<TrustPolicy>> = match scope {
+        Scope::All => set.of_issuer(&workload.issuer).iter().collect(),
+        Scope::Candidates => set.candidates(workload).collect(),
+    };
+    policies.sort_by_cached_key(|policy| (nearness(policy, workload), policy.name().clone()));
+    let omitted = policies.len().saturating_sub(MAX_POLICIES);
+    policies.truncate(MAX_POLICIES);
+    let matching = matching(set, workload, now).0;
+    Trace {
+        issuer: workload.issuer.clone(),
+        policies: policies.iter().map(|policy| policy_trace(policy, workload, now)).collect(),
+        omitted,
+        secrets: wanted.iter().map(|path| path_trace(&matching, path)).collect(),
+    }
+}
+
+/// Smaller is nearer: first what the caller may see, then what it almost is.
+fn nearness(policy: &TrustPolicy, workload: &Workload) -> (bool, bool, usize, usize) {
+    let failed =
+        |checks: &[Check]| checks.iter().filter(|check| !check.passes(&workload.claims)).count();
+    let taught = policy.teaches(&workload.claims);
+    let pinnable = policy.ids_seen(workload).is_some();
+    (!taught, !pinnable, failed(&policy.anchor), failed(&policy.checks))
+}
+
+fn policy_trace(policy: &TrustPolicy, workload: &Workload, now: Timestamp) -> PolicyTrace {
+    let claims = &workload.claims;
+    let state = match policy.state() {
+        PolicyState::Pending(_) => Standing::Pending,
+        PolicyState::Active if policy.is_expired(now) => Standing::Expired,
+        PolicyState::Active => Standing::Active,
+    };
+    let own = policy.anchor.iter().chain(&policy.checks);
+    let mut checks: Vec<CheckTrace> =
+        own.map(|check| check_trace(check, policy, workload)).collect();
+    checks.extend(policy.refusals.iter().map(|refusal| refusal_trace(refusal, workload)));
+    checks.extend(policy.same.iter().map(|pair| same_trace(*pair, workload)));
+    PolicyTrace {
+        policy: policy.name().clone(),
+        state,
+        anchor_matched: policy.owned_by(claims),
+        shown_to_caller: policy.teaches(claims),
+        matched: policy.matches(workload, now),
+        checks,
+        note: note(policy, workload, now),
+    }
+}
+
+fn note(policy: &TrustPolicy, workload: &Workload, now: Timestamp) -> Option<String> {
+    if let PolicyState::Pending(reason) = policy.state() {
+        let ids = policy.ids_seen(workload).unwrap_or_default();
+        let ids: Vec<String> =
+            ids.iter().map(|(claim, id)| format!(" {claim}={}", escaped(id))).collect();
+        return Some(format!(
+            "it grants nothing: {reason}; once you know whose ids they are, run `segura policy \
+             pin {}{}`",
+            policy.name(),
+            ids.concat()
+        ));
+    }
+    let end = policy.draft().expires_at.filter(|_| policy.is_expired(now))?;
+    Some(format!("it expired at {end}: apply it with a later `expires_at`"))
+}
+
+fn check_trace(check: &Check, policy: &TrustPolicy, workload: &Workload) -> CheckTrace {
+    let value = check.presented(&workload.claims);
+    let verdict = check.judge(value);
+    let advice = causes::of_check(check, verdict, policy, &workload.claims);
+    trace(&check.claim, expected(check), value.map(presented), verdict == Verdict::Passed, advice)
+}
+
+fn refusal_trace(refusal: &Refusal, workload: &Workload) -> CheckTrace {
+    let check = &refusal.check;
+    let value = check.presented(&workload.claims);
+    let verdict = check.judge(value);
+    let advice = causes::of_refusal(refusal, verdict, value);
+    trace(&check.claim, expected(check), value.map(presented), verdict == Verdict::Passed, advice)
+}
+
+fn same_trace(pair: SamePair, workload: &Workload) -> CheckTrace {
+    let (left, right) = pair.values(&workload.claims);
+    let other =
+        right.map_or_else(|| "absent".to_owned(), |value| format!("`{}`", presented(value)));
+    let wanted = format!("the same as `{}` ({other}), where both are present", pair.names.1);
+    let passed = pair.holds(&workload.claims);
+    let advice = (!passed).then(|| causes::of_pair(pair));
+    trace(pair.names.0, wanted, left.map(presented), passed, advice)
+}
+
+fn trace(
+    claim: &str,
+    expected: String,
+    presented: Option<String>,
+    passed: bool,
+    advice: Option<Advice>,
+) -> CheckTrace {
+    let (cause, fix) = advice.filter(|_| !passed).map(|advice| (advice.cause, advice.fix)).unzip();
+    CheckTrace { claim: claim.to_owned(), expected, presented, passed, cause, fix }
+}
+
+fn path_trace(matching: &[&Arc<TrustPolicy>], path: &SecretPath) -> PathTrace {
+    let (granted, policy) = match decide(matching, path) {
+        Outcome::Granted(policy) => (true, Some(policy)),
+        Outcome::Refused(NotGranted::Denied(policy)) => (false, Some(policy)),
+        Outcome::Refused(NotGranted::OutsideGrants | NotGranted::Unmatched) => (false, None),
+    };
+    PathTrace { path: path.clone(), granted, policy: policy.map(|policy| policy.name().clone()) }
+}
