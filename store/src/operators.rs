@@ -1,0 +1,170 @@
+//! Operators and the keyed hashes of their tokens.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use segura_model::{OperatorId, OperatorName, Role, Timestamp};
+
+use crate::backend::{Conn, on_backend};
+use crate::readers::read;
+use crate::schema::operators;
+use crate::{ChangeKind, Store, StoreError, Tx};
+
+/// An operator as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredOperator {
+    /// Never given to another, unlike the name.
+    pub id: OperatorId,
+    /// The name; unique.
+    pub name: OperatorName,
+    /// What the operator may do.
+    pub role: Role,
+    /// The keyed hash of the token.
+    pub token_hash: [u8; 32],
+    /// When the token ends. The store answers with expired ones too; the caller checks.
+    pub expires_at: Timestamp,
+    /// When the operator was added.
+    pub created_at: Timestamp,
+    /// When the token was last made anew.
+    pub rotated_at: Timestamp,
+}
+
+impl Store {
+    /// Whose token has this hash.
+    pub async fn operator_find_by_hash(
+        &self,
+        hash: &[u8; 32],
+    ) -> Result<Option<StoredOperator>, StoreError> {
+        read!(self, |conn| find_by_hash(conn, hash))
+    }
+
+    /// Every operator, by name.
+    pub async fn operator_list(&self) -> Result<Vec<StoredOperator>, StoreError> {
+        read!(self, |conn| list(conn))
+    }
+}
+
+impl Tx {
+    /// An operator by name, as this unit of work sees it.
+    pub async fn operator_find(
+        &mut self,
+        name: &OperatorName,
+    ) -> Result<Option<StoredOperator>, StoreError> {
+        let query = operators::table.filter(operators::name.eq(name.as_str()));
+        let row = on_backend!(self.conn(), |conn| query.first::<Row>(conn).await.optional())?;
+        row.map(StoredOperator::try_from).transpose()
+    }
+
+    /// Every operator, by name, as this unit of work sees it.
+    pub async fn operator_list(&mut self) -> Result<Vec<StoredOperator>, StoreError> {
+        list(self.conn()).await
+    }
+
+    /// Add an operator; `false` when the name is taken. Raises the change number.
+    pub async fn operator_add(&mut self, operator: &StoredOperator) -> Result<bool, StoreError> {
+        // The target is the name alone: a token hash that exists already must not pass for
+        // a name that is taken.
+        let insert = diesel::insert_into(operators::table)
+            .values(Row::from(operator))
+            .on_conflict(operators::name)
+            .do_nothing();
+        let added = on_backend!(self.conn(), |conn| insert.execute(conn).await)? > 0;
+        if added {
+            self.raise(ChangeKind::Operator, operator.name.as_str());
+        }
+        Ok(added)
+    }
+
+    /// Give an operator another token; `false` when there is no such operator. Raises the
+    /// change number.
+    pub async fn operator_rotate(
+        &mut self,
+        name: &OperatorName,
+        token_hash: &[u8; 32],
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let update = diesel::update(operators::table.filter(operators::name.eq(name.as_str())))
+            .set((
+                operators::token_hash.eq(token_hash.as_slice()),
+                operators::expires_at.eq(expires_at.0),
+                operators::rotated_at.eq(now.0),
+            ));
+        let rotated = on_backend!(self.conn(), |conn| update.execute(conn).await)? > 0;
+        if rotated {
+            self.raise(ChangeKind::Operator, name.as_str());
+        }
+        Ok(rotated)
+    }
+
+    /// Remove an operator; `false` when there is no such operator. Raises the change
+    /// number.
+    pub async fn operator_remove(&mut self, name: &OperatorName) -> Result<bool, StoreError> {
+        let delete = diesel::delete(operators::table.filter(operators::name.eq(name.as_str())));
+        let removed = on_backend!(self.conn(), |conn| delete.execute(conn).await)? > 0;
+        if removed {
+            self.raise(ChangeKind::Operator, name.as_str());
+        }
+        Ok(removed)
+    }
+}
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = operators)]
+struct Row {
+    id: String,
+    name: String,
+    role: String,
+    token_hash: Vec<u8>,
+    expires_at: i64,
+    created_at: i64,
+    rotated_at: i64,
+}
+
+async fn find_by_hash(
+    conn: &mut Conn,
+    hash: &[u8; 32],
+) -> Result<Option<StoredOperator>, StoreError> {
+    let query = operators::table.filter(operators::token_hash.eq(hash.as_slice()));
+    let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
+    row.map(StoredOperator::try_from).transpose()
+}
+
+async fn list(conn: &mut Conn) -> Result<Vec<StoredOperator>, StoreError> {
+    let query = operators::table.order(operators::name);
+    let rows = on_backend!(conn, |conn| query.load::<Row>(conn).await)?;
+    rows.into_iter().map(StoredOperator::try_from).collect()
+}
+
+impl From<&StoredOperator> for Row {
+    fn from(operator: &StoredOperator) -> Self {
+        Self {
+            id: operator.id.to_string(),
+            name: operator.name.to_string(),
+            role: operator.role.as_str().to_owned(),
+            token_hash: operator.token_hash.to_vec(),
+            expires_at: operator.expires_at.0,
+            created_at: operator.created_at.0,
+            rotated_at: operator.rotated_at.0,
+        }
+    }
+}
+
+impl TryFrom<Row> for StoredOperator {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id.parse().map_err(StoreError::corrupt("an operator's id"))?,
+            name: row.name.parse().map_err(StoreError::corrupt("an operator's name"))?,
+            role: row.role.parse().map_err(StoreError::corrupt("an operator's role"))?,
+            token_hash: row
+                .token_hash
+                .as_slice()
+                .try_into()
+                .map_err(StoreError::corrupt("the hash of an operator's token"))?,
+            expires_at: Timestamp(row.expires_at),
+            created_at: Timestamp(row.created_at),
+            rotated_at: Timestamp(row.rotated_at),
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! Trust policies, as the documents they were compiled from.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use segura_model::{IssuerId, PolicyName, Timestamp};
+
+use crate::backend::{Conn, on_backend};
+use crate::readers::read;
+use crate::schema::policies;
+use crate::{ChangeKind, Store, StoreError, Tx, text};
+
+/// A policy and who wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPolicy {
+    /// The name; unique.
+    pub name: PolicyName,
+    /// The issuer entry it is for.
+    pub issuer: IssuerId,
+    /// The document, in whatever form the caller compiles it from.
+    pub body: String,
+    /// When it was last written.
+    pub changed_at: Timestamp,
+    /// The name of the operator who wrote it.
+    pub changed_by: String,
+}
+
+impl Store {
+    /// Every policy, by name.
+    pub async fn policy_list(&self) -> Result<Vec<StoredPolicy>, StoreError> {
+        read!(self, |conn| list(conn))
+    }
+
+    /// One policy.
+    pub async fn policy_find(&self, name: &PolicyName) -> Result<Option<StoredPolicy>, StoreError> {
+        read!(self, |conn| find(conn, name))
+    }
+}
+
+impl Tx {
+    /// Every policy, by name, as this unit of work sees it.
+    pub async fn policy_list(&mut self) -> Result<Vec<StoredPolicy>, StoreError> {
+        list(self.conn()).await
+    }
+
+    /// One policy, as this unit of work sees it.
+    pub async fn policy_find(
+        &mut self,
+        name: &PolicyName,
+    ) -> Result<Option<StoredPolicy>, StoreError> {
+        find(self.conn(), name).await
+    }
+
+    /// Write a policy, replacing one of the same name. Raises the change number.
+    pub async fn policy_put(&mut self, policy: &StoredPolicy) -> Result<(), StoreError> {
+        text::document("a policy", &policy.body, text::DOCUMENT)?;
+        text::line("an operator's name", &policy.changed_by)?;
+        let row = Row::from(policy);
+        let upsert = diesel::insert_into(policies::table)
+            .values(&row)
+            .on_conflict(policies::name)
+            .do_update()
+            .set(&row);
+        on_backend!(self.conn(), |conn| upsert.execute(conn).await)?;
+        self.raise(ChangeKind::Policy, policy.name.as_str());
+        Ok(())
+    }
+
+    /// Remove a policy; `false` when there was none. Raises the change number.
+    pub async fn policy_remove(&mut self, name: &PolicyName) -> Result<bool, StoreError> {
+        let delete = diesel::delete(policies::table.find(name.as_str()));
+        let removed = on_backend!(self.conn(), |conn| delete.execute(conn).await)? > 0;
+        if removed {
+            self.raise(ChangeKind::Policy, name.as_str());
+        }
+        Ok(removed)
+    }
+}
+
+#[derive(Queryable, Insertable, AsChangeset)]
+#[diesel(table_name = policies, primary_key(name))]
+struct Row {
+    name: String,
+    issuer: String,
+    body: String,
+    changed_at: i64,
+    changed_by: String,
+}
+
+async fn list(conn: &mut Conn) -> Result<Vec<StoredPolicy>, StoreError> {
+    let query = policies::table.order(policies::name);
+    let rows = on_backend!(conn, |conn| query.load::<Row>(conn).await)?;
+    rows.into_iter().map(StoredPolicy::try_from).collect()
+}
+
+async fn find(conn: &mut Conn, name: &PolicyName) -> Result<Option<StoredPolicy>, StoreError> {
+    let query = policies::table.find(name.as_str());
+    let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
+    row.map(StoredPolicy::try_from).transpose()
+}
+
+impl From<&StoredPolicy> for Row {
+    fn from(policy: &StoredPolicy) -> Self {
+        Self {
+            name: policy.name.to_string(),
+            issuer: policy.issuer.to_string(),
+            body: policy.body.clone(),
+            changed_at: policy.changed_at.0,
+            changed_by: policy.changed_by.clone(),
+        }
+    }
+}
+
+impl TryFrom<Row> for StoredPolicy {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            name: row.name.parse().map_err(StoreError::corrupt("a policy's name"))?,
+            issuer: row.issuer.parse().map_err(StoreError::corrupt("a policy's issuer"))?,
+            body: row.body,
+            changed_at: Timestamp(row.changed_at),
+            changed_by: row.changed_by,
+        })
+    }
+}

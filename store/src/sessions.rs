@@ -1,0 +1,167 @@
+//! Sessions: one workload's stay, from exchange to end.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use segura_model::{IssuerId, PolicyName, SessionId, Timestamp};
+
+use crate::backend::{Conn, on_backend};
+use crate::readers::read;
+use crate::schema::sessions;
+use crate::{Store, StoreError, text};
+
+/// The most sessions in one answer.
+const LIST: usize = 1000;
+/// The most bytes of a workload's JSON.
+const WORKLOAD: usize = 64 * 1024;
+/// The most policies that one session uses.
+const POLICIES: usize = 256;
+
+/// A session to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSession {
+    /// Its id, made by the caller.
+    pub id: SessionId,
+    /// The issuer entry that vouched for the workload.
+    pub issuer: IssuerId,
+    /// The token's `sub`.
+    pub subject: String,
+    /// The workload, JSON.
+    pub workload_json: String,
+    /// The policies used when it was opened.
+    pub policies: Vec<PolicyName>,
+    /// When it is opened.
+    pub opened_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+}
+
+/// A session as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSession {
+    /// What it was opened with.
+    pub session: NewSession,
+    /// When it was ended, if it was.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl StoredSession {
+    /// Whether it is open at `now`.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.ended_at.is_none() && self.session.expires_at > now
+    }
+}
+
+/// Which sessions to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// Only those open at this moment.
+    pub open_at: Option<Timestamp>,
+    /// Only those of this issuer entry.
+    pub issuer: Option<IssuerId>,
+    /// Only those with ids after this one.
+    pub after: Option<SessionId>,
+}
+
+impl Store {
+    /// One session.
+    pub async fn session_find(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError> {
+        read!(self, |conn| find(conn, id))
+    }
+
+    /// Sessions by id, which is by age; at most `limit` (1,000).
+    pub async fn session_list(
+        &self,
+        filter: &SessionFilter,
+        limit: usize,
+    ) -> Result<Vec<StoredSession>, StoreError> {
+        read!(self, |conn| list(conn, filter, limit))
+    }
+}
+
+impl NewSession {
+    /// Check the bounds of what came from outside.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        text::line("a subject", &self.subject)?;
+        text::document("a workload", &self.workload_json, WORKLOAD)?;
+        match self.policies.len() > POLICIES {
+            true => Err(StoreError::TooLarge { what: "a list of policies", limit: POLICIES }),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A row of the table, as read and as the batch writer inserts it.
+#[derive(Clone, Debug, Queryable, Insertable)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false)]
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    pub(crate) workload: String,
+    pub(crate) policies: String,
+    pub(crate) opened_at: i64,
+    pub(crate) expires_at: i64,
+    pub(crate) ended_at: Option<i64>,
+}
+
+async fn find(conn: &mut Conn, id: SessionId) -> Result<Option<StoredSession>, StoreError> {
+    let query = sessions::table.find(id.to_string());
+    let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
+    row.map(StoredSession::try_from).transpose()
+}
+
+async fn list(
+    conn: &mut Conn,
+    filter: &SessionFilter,
+    limit: usize,
+) -> Result<Vec<StoredSession>, StoreError> {
+    let limit = i64::try_from(limit.min(LIST)).unwrap_or(0);
+    let rows = on_backend!(conn, |conn, Db| {
+        let mut query = sessions::table.order(sessions::id).limit(limit).into_boxed::<Db>();
+        if let Some(moment) = filter.open_at {
+            query = query.filter(sessions::ended_at.is_null());
+            query = query.filter(sessions::expires_at.gt(moment.0));
+        }
+        if let Some(issuer) = &filter.issuer {
+            query = query.filter(sessions::issuer.eq(issuer.as_str()));
+        }
+        if let Some(after) = filter.after {
+            query = query.filter(sessions::id.gt(after.to_string()));
+        }
+        query.load::<Row>(conn).await
+    })?;
+    rows.into_iter().map(StoredSession::try_from).collect()
+}
+
+impl From<NewSession> for Row {
+    fn from(session: NewSession) -> Self {
+        Self {
+            id: session.id.to_string(),
+            issuer: session.issuer.to_string(),
+            subject: session.subject,
+            workload: session.workload_json,
+            policies: serde_json::json!(session.policies).to_string(),
+            opened_at: session.opened_at.0,
+            expires_at: session.expires_at.0,
+            ended_at: None,
+        }
+    }
+}
+
+impl TryFrom<Row> for StoredSession {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let session = NewSession {
+            id: row.id.parse().map_err(StoreError::corrupt("a session's id"))?,
+            issuer: row.issuer.parse().map_err(StoreError::corrupt("a session's issuer"))?,
+            subject: row.subject,
+            workload_json: row.workload,
+            policies: serde_json::from_str(&row.policies)
+                .map_err(StoreError::corrupt("a session's list of policies"))?,
+            opened_at: Timestamp(row.opened_at),
+            expires_at: Timestamp(row.expires_at),
+        };
+        Ok(Self { session, ended_at: row.ended_at.map(Timestamp) })
+    }
+}

@@ -1,0 +1,63 @@
+//! A unit of work: rare writes that run alone between two batches.
+
+use segura_model::Timestamp;
+use segura_model::audit::Record;
+
+use crate::backend::Conn;
+use crate::ledger::encoding::Prepared;
+use crate::{ChangeKind, StoreError};
+
+/// A boxed future that can move between threads.
+pub type BoxFuture<'a, T> = futures::future::BoxFuture<'a, T>;
+
+/// A transaction of [`Writer::run`](crate::Writer::run).
+///
+/// It holds the change number's row, so units of work of all nodes run one after the
+/// other, and what one reads stays true until it commits. Its reads and writes are in the
+/// files of the aggregates.
+pub struct Tx {
+    conn: Conn,
+    now: Timestamp,
+    changes: Vec<(ChangeKind, String)>,
+    records: Vec<Prepared>,
+}
+
+/// What a unit of work leaves to be done when it commits.
+pub(crate) struct Work {
+    pub(crate) conn: Conn,
+    pub(crate) changes: Vec<(ChangeKind, String)>,
+    pub(crate) records: Vec<Prepared>,
+}
+
+impl Tx {
+    /// A unit of work on a connection whose transaction has begun.
+    pub(crate) fn new(conn: Conn, now: Timestamp) -> Self {
+        Self { conn, now, changes: Vec::new(), records: Vec::new() }
+    }
+
+    /// Write a ledger record in this transaction.
+    pub fn record(&mut self, record: &Record) -> Result<(), StoreError> {
+        self.records.push(Prepared::new(record)?);
+        Ok(())
+    }
+
+    /// When the transaction began, by the writer's clock.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
+    /// Raise the change number on commit, and say in the feed what changed.
+    pub(crate) fn raise(&mut self, kind: ChangeKind, key: &str) {
+        if !self.changes.iter().any(|(known, text)| *known == kind && text == key) {
+            self.changes.push((kind, key.to_owned()));
+        }
+    }
+
+    pub(crate) fn finish(self) -> Work {
+        Work { conn: self.conn, changes: self.changes, records: self.records }
+    }
+}
