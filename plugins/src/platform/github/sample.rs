@@ -1,0 +1,105 @@
+//! Claims of GitHub Actions jobs that never ran: for dev tokens and tests.
+//!
+//! Without `iss`, `aud`, `jti` and the times, which belong to one token.
+
+use serde_json::{Value, json};
+
+use crate::sample::with;
+
+/// A push to `main` of `acme/payments`, a repository older than July 2026.
+pub fn github() -> Value {
+    json!({
+        "sub": "repo:acme/payments:ref:refs/heads/main",
+        "repository": "acme/payments",
+        "repository_id": "456789",
+        "repository_owner": "acme",
+        "repository_owner_id": "123456",
+        "repository_visibility": "private",
+        "ref": "refs/heads/main",
+        "ref_type": "branch",
+        "ref_protected": "true",
+        "base_ref": "",
+        "head_ref": "",
+        "sha": "4f1c6a0e7d2b9385c0a1e6f4d7b8293a5c6e0f12",
+        "event_name": "push",
+        "workflow": "deploy",
+        "workflow_ref": "acme/payments/.github/workflows/deploy.yml@refs/heads/main",
+        "workflow_sha": "4f1c6a0e7d2b9385c0a1e6f4d7b8293a5c6e0f12",
+        "job_workflow_ref": "acme/payments/.github/workflows/deploy.yml@refs/heads/main",
+        "job_workflow_sha": "4f1c6a0e7d2b9385c0a1e6f4d7b8293a5c6e0f12",
+        "actor": "ada",
+        "actor_id": "1815",
+        "check_run_id": "50412345678",
+        "run_id": "17712345678",
+        "run_number": "42",
+        "run_attempt": "1",
+        "runner_environment": "github-hosted",
+    })
+}
+
+/// The same job, had the repository been made after 15 July 2026.
+pub fn github_immutable_subject() -> Value {
+    with(github(), &json!({ "sub": "repo:acme@123456/payments@456789:ref:refs/heads/main" }))
+}
+
+/// The same workflow in a fork: another repository of another owner.
+pub fn github_fork() -> Value {
+    with(
+        github(),
+        &json!({
+            "sub": "repo:mallory/payments:ref:refs/heads/main",
+            "repository": "mallory/payments",
+            "repository_id": "999001",
+            "repository_owner": "mallory",
+            "repository_owner_id": "666",
+            "repository_visibility": "public",
+            "workflow_ref": "mallory/payments/.github/workflows/deploy.yml@refs/heads/main",
+            "job_workflow_ref": "mallory/payments/.github/workflows/deploy.yml@refs/heads/main",
+            "actor": "mallory",
+            "actor_id": "667",
+        }),
+    )
+}
+
+/// A pull request from a branch of the repository itself.
+pub fn github_pull_request() -> Value {
+    with(
+        github(),
+        &json!({
+            "sub": "repo:acme/payments:pull_request",
+            "ref": "refs/pull/7/merge",
+            "ref_protected": "false",
+            "base_ref": "main",
+            "head_ref": "feature/refunds",
+            "event_name": "pull_request",
+            "workflow_ref": "acme/payments/.github/workflows/deploy.yml@refs/pull/7/merge",
+            "job_workflow_ref": "acme/payments/.github/workflows/deploy.yml@refs/pull/7/merge",
+        }),
+    )
+}
+
+/// A stranger's pull request that started a `pull_request_target` workflow: it runs as
+/// the default branch, and looks like it.
+pub fn github_pull_request_target() -> Value {
+    with(
+        github(),
+        &json!({
+            "base_ref": "main",
+            "head_ref": "patch-1",
+            "event_name": "pull_request_target",
+            "actor": "mallory",
+            "actor_id": "667",
+        }),
+    )
+}
+
+/// A job that deploys to the environment `prod`.
+pub fn github_environment() -> Value {
+    with(
+        github(),
+        &json!({
+            "sub": "repo:acme/payments:environment:prod",
+            "environment": "prod",
+        }),
+    )
+}

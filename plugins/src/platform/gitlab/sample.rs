@@ -1,0 +1,71 @@
+//! Claims of GitLab CI/CD jobs that never ran: for dev tokens and tests.
+//!
+//! Without `iss`, `aud`, `jti` and the times, which belong to one token.
+
+use serde_json::{Value, json};
+
+use crate::sample::with;
+
+/// A push to the protected branch `main` of `acme/payments`.
+pub fn gitlab() -> Value {
+    json!({
+        "sub": "project_path:acme/payments:ref_type:branch:ref:main",
+        "namespace_id": "815",
+        "namespace_path": "acme",
+        "project_id": "4711",
+        "project_path": "acme/payments",
+        "project_visibility": "private",
+        "job_namespace_id": "815",
+        "job_namespace_path": "acme",
+        "job_project_id": "4711",
+        "job_project_path": "acme/payments",
+        "user_id": "42",
+        "user_login": "ada",
+        "user_email": "ada@acme.example",
+        "user_access_level": "maintainer",
+        "groups_direct": ["acme", "acme/platform"],
+        "pipeline_id": "1001",
+        "pipeline_source": "push",
+        "job_id": "20002",
+        "ref": "main",
+        "ref_type": "branch",
+        "ref_path": "refs/heads/main",
+        "ref_protected": "true",
+        "runner_id": 7,
+        "runner_environment": "self-hosted",
+        "sha": "8c2d1f0e5b6a49372810c4d5e6f7a8b9c0d1e2f3",
+        "ci_config_ref_uri": "gitlab.com/acme/payments//.gitlab-ci.yml@refs/heads/main",
+        "ci_config_sha": "8c2d1f0e5b6a49372810c4d5e6f7a8b9c0d1e2f3",
+    })
+}
+
+/// A merge request from a branch of the project itself.
+pub fn gitlab_merge_request() -> Value {
+    with(
+        gitlab(),
+        &json!({
+            "sub": "project_path:acme/payments:ref_type:branch:ref:feature/refunds",
+            "pipeline_source": "merge_request_event",
+            "ref": "feature/refunds",
+            "ref_path": "refs/heads/feature/refunds",
+            "ref_protected": "false",
+            "ci_config_ref_uri": "gitlab.com/acme/payments//.gitlab-ci.yml@refs/merge-requests/7/head",
+        }),
+    )
+}
+
+/// A fork's merge request whose pipeline a member started in the parent project.
+pub fn gitlab_fork_merge_request() -> Value {
+    with(
+        gitlab_merge_request(),
+        &json!({
+            "sub": "project_path:mallory/payments:ref_type:branch:ref:patch-1",
+            "namespace_id": "666",
+            "namespace_path": "mallory",
+            "project_id": "9001",
+            "project_path": "mallory/payments",
+            "ref": "patch-1",
+            "ref_path": "refs/heads/patch-1",
+        }),
+    )
+}

@@ -1,0 +1,89 @@
+//! Claims of jobs that never ran, shaped like each platform's.
+//!
+//! For `segura dev token` and for tests. They lack `iss`, `aud`, `jti`, `iat`, `nbf`
+//! and `exp`: whoever signs a token adds those.
+
+use serde_json::Value;
+
+pub use crate::platform::azure::sample::azure_devops;
+pub use crate::platform::generic::sample::oidc;
+pub use crate::platform::github::sample::{
+    github, github_environment, github_fork, github_immutable_subject, github_pull_request,
+    github_pull_request_target,
+};
+pub use crate::platform::gitlab::sample::{
+    gitlab, gitlab_fork_merge_request, gitlab_merge_request,
+};
+pub use crate::platform::kubernetes::sample::kubernetes;
+
+/// The names that [`sample_claims`] knows.
+pub const NAMES: &[&str] = &[
+    "azure-devops",
+    "github",
+    "github-environment",
+    "github-fork",
+    "github-immutable-subject",
+    "github-pull-request",
+    "github-pull-request-target",
+    "gitlab",
+    "gitlab-fork-merge-request",
+    "gitlab-merge-request",
+    "kubernetes",
+];
+
+/// The claims of the sample called `name`, one of [`NAMES`].
+pub fn sample_claims(name: &str) -> Option<Value> {
+    Some(match name {
+        "azure-devops" => azure_devops(),
+        "github" => github(),
+        "github-environment" => github_environment(),
+        "github-fork" => github_fork(),
+        "github-immutable-subject" => github_immutable_subject(),
+        "github-pull-request" => github_pull_request(),
+        "github-pull-request-target" => github_pull_request_target(),
+        "gitlab" => gitlab(),
+        "gitlab-fork-merge-request" => gitlab_fork_merge_request(),
+        "gitlab-merge-request" => gitlab_merge_request(),
+        "kubernetes" => kubernetes(),
+        _ => return None,
+    })
+}
+
+/// A sample that differs from another in these members.
+pub(crate) fn with(mut claims: Value, changes: &Value) -> Value {
+    for (name, value) in changes.as_object().into_iter().flatten() {
+        claims[name.as_str()] = value.clone();
+    }
+    claims
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::testing::{parse, workload};
+    use crate::preset;
+
+    #[test]
+    fn every_sample_is_a_workload_of_its_platform() {
+        for name in NAMES {
+            let claims = sample_claims(name).unwrap();
+            let platform = preset(name)
+                .or_else(|| preset(name.split('-').next().unwrap()))
+                .unwrap_or_else(|| panic!("{name} belongs to no preset"));
+            let workload = workload(platform, &parse(&claims.to_string())).unwrap();
+            assert!(!workload.anchors.is_empty(), "{name}");
+            assert!(!workload.run.is_empty(), "{name}");
+        }
+        assert_eq!(sample_claims("jenkins"), None);
+    }
+
+    #[test]
+    fn a_sample_leaves_issuer_audience_and_times_to_the_signer() {
+        for name in NAMES {
+            let claims = sample_claims(name).unwrap();
+            for missing in ["iss", "aud", "jti", "iat", "nbf", "exp"] {
+                assert!(claims.get(missing).is_none(), "{name} {missing}");
+            }
+        }
+    }
+}
