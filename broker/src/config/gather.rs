@@ -1,0 +1,175 @@
+//! The raw settings: which value each key has and where it comes from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use segura_plugins::Env;
+
+use super::keys::{self, Form, KEYS, Key};
+use super::problem::Problem;
+
+/// The value of each key that has one.
+pub(super) type Settings = BTreeMap<(&'static str, &'static str), Setting>;
+
+/// A value and where it comes from.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    pub(super) value: Value,
+    pub(super) origin: Origin,
+}
+
+/// A value that is not yet parsed. Its `Debug` is never printed: it may be a secret.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    List(Vec<String>),
+    Text(String),
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// `keys`.
+    Default,
+    /// The environment.
+    Environment(String),
+    /// The file, which lies in this directory.
+    File(PathBuf),
+    /// The command line.
+    Flag,
+}
+
+/// Collect the file, the environment and the flags.
+pub(super) fn gather(
+    file: Option<&Path>,
+    env: &dyn Env,
+    flags: &[(String, String)],
+    problems: &mut Vec<Problem>,
+) -> Settings {
+    let mut settings = defaults();
+    if let Some(path) = file {
+        read_file(path, &mut settings, problems);
+    }
+    for (name, value) in env.vars() {
+        let Some(rest) = name.strip_prefix(keys::PREFIX) else { continue };
+        // Variables of the client, `SEGURA_URL`, have no section.
+        if !rest.contains("__") {
+            continue;
+        }
+        match KEYS.iter().find(|key| key.variable() == name) {
+            Some(key) => {
+                insert(&mut settings, key, from_text(key, &value), Origin::Environment(name));
+            }
+            None => problems.push(unknown(&name, KEYS.iter().map(Key::variable))),
+        }
+    }
+    for (path, value) in flags {
+        let key = path.split_once('.').and_then(|(section, name)| keys::find(section, name));
+        match key {
+            Some(key) => insert(&mut settings, key, from_text(key, value), Origin::Flag),
+            None => problems.push(unknown(path, KEYS.iter().map(Key::path))),
+        }
+    }
+    settings
+}
+
+fn defaults() -> Settings {
+    let mut settings = Settings::new();
+    for key in KEYS {
+        if let Some(text) = key.default {
+            insert(&mut settings, key, from_text(key, text), Origin::Default);
+        }
+    }
+    settings
+}
+
+fn insert(settings: &mut Settings, key: &Key, value: Value, origin: Origin) {
+    settings.insert((key.section, key.name), Setting { value, origin });
+}
+
+fn from_text(key: &Key, text: &str) -> Value {
+    match key.form {
+        Form::List => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Value::List(items.map(str::to_owned).collect())
+        }
+        Form::Count | Form::Secret { .. } | Form::Text => Value::Text(text.to_owned()),
+    }
+}
+
+fn read_file(path: &Path, settings: &mut Settings, problems: &mut Vec<Problem>) {
+    let place = path.display().to_string();
+    let table = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let table = table.and_then(|text| {
+        text.parse::<toml::Table>().map_err(|error| error.to_string().trim_end().to_owned())
+    });
+    let table = match table {
+        Ok(table) => table,
+        Err(error) => return problems.push(Problem::of(place, error)),
+    };
+    let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+    for (section, value) in table {
+        match value {
+            toml::Value::Table(values) if is_section(&section) => {
+                for (name, value) in values {
+                    from_toml(&section, &name, value, &directory, settings, problems);
+                }
+            }
+            toml::Value::String(_) if section == "database" => {
+                from_toml("database", "url", value, &directory, settings, problems);
+            }
+            _ if is_section(&section) => {
+                problems.push(Problem::of(&section, format!("is a section: write `[{section}]`")));
+            }
+            _ => problems.push(unknown(&section, KEYS.iter().map(|key| key.section.to_owned()))),
+        }
+    }
+}
+
+fn from_toml(
+    section: &str,
+    name: &str,
+    value: toml::Value,
+    directory: &Path,
+    settings: &mut Settings,
+    problems: &mut Vec<Problem>,
+) {
+    let path = format!("{section}.{name}");
+    let Some(key) = keys::find(section, name) else {
+        return problems.push(unknown(&path, KEYS.iter().map(Key::path)));
+    };
+    match raw(key.form, value) {
+        Ok(value) => insert(settings, key, value, Origin::File(directory.to_owned())),
+        Err(expected) => problems.push(Problem::of(path, format!("expected {expected}"))),
+    }
+}
+
+fn raw(form: Form, value: toml::Value) -> Result<Value, &'static str> {
+    match (form, value) {
+        (Form::Count, toml::Value::Integer(count)) => Ok(Value::Text(count.to_string())),
+        (Form::Count, _) => Err("a whole number"),
+        (Form::List, toml::Value::String(only)) => Ok(Value::List(vec![only])),
+        (Form::List, toml::Value::Array(items)) => items
+            .into_iter()
+            .map(|item| item.as_str().map(str::to_owned))
+            .collect::<Option<_>>()
+            .map(Value::List)
+            .ok_or("a list of texts"),
+        (Form::List, _) => Err("a list of texts"),
+        (Form::Secret { .. } | Form::Text, toml::Value::String(text)) => Ok(Value::Text(text)),
+        (Form::Secret { .. } | Form::Text, _) => Err("a text in quotes"),
+    }
+}
+
+fn is_section(name: &str) -> bool {
+    KEYS.iter().any(|key| key.section == name)
+}
+
+fn unknown(presented: &str, known: impl Iterator<Item = String>) -> Problem {
+    let nearest = known.min_by_key(|name| strsim::damerau_levenshtein(name, presented));
+    let message = match nearest {
+        Some(name) => format!("there is no such setting; the nearest is `{name}`"),
+        None => "there is no such setting".to_owned(),
+    };
+    let shown: String = presented.chars().take(80).collect();
+    Problem::of(shown, message)
+}

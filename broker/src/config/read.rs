@@ -1,0 +1,335 @@
+//! From raw values to typed ones; every problem is collected.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use segura_model::SecretText;
+use segura_model::duration::Seconds;
+use segura_store::DatabaseUrl;
+use url::Url;
+
+use super::gather::{Origin, Setting, Settings, Value};
+use super::guard::{GuardSource, read_private};
+use super::keys::{self, Form, Key, UNDERSTOOD};
+use super::problem::Problem;
+use super::{Config, Limits, LogFormat, Server, Telemetry, Tls};
+
+/// Read every setting; `None`, or problems, when one of them cannot be.
+pub(super) fn read(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Config> {
+    let mut reader = Reader { settings, problems };
+    reader.refuse_inline_secrets();
+    let server = reader.server();
+    let tls = reader.tls();
+    if let (Some(server), Some(tls)) = (&server, &tls) {
+        reader.refuse_plaintext(server, tls);
+    }
+    let database = server.as_ref().and_then(|server| reader.database(server));
+    let guard = reader.guard();
+    let limits = reader.limits();
+    let telemetry = reader.telemetry();
+    Some(Config {
+        server: server?,
+        database: database?,
+        guard: guard?,
+        tls: tls?,
+        limits: limits?,
+        telemetry: telemetry?,
+    })
+}
+
+struct Reader<'a> {
+    settings: &'a Settings,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn server(&mut self) -> Option<Server> {
+        let urls = self.list("server", "url");
+        let listen = self.parse::<SocketAddr>("server", "listen");
+        let metrics = match self.text("server", "metrics_listen").as_deref() {
+            Some("off" | "") => Some(None),
+            _ => self.parse::<SocketAddr>("server", "metrics_listen").map(Some),
+        };
+        let proxies = self.list("server", "trusted_proxies");
+        let data_dir = self.path("server", "data_dir");
+        if urls.as_ref().is_some_and(Vec::is_empty) {
+            let message = "say under which address callers know this server, such as \
+                           https://segura.example.com";
+            return self.problem("server", "url", message);
+        }
+        Some(Server {
+            urls: urls?,
+            listen: listen?,
+            metrics_listen: metrics?,
+            data_dir: data_dir?,
+            trusted_proxies: proxies?,
+        })
+    }
+
+    fn tls(&mut self) -> Option<Tls> {
+        let cert_file = self.path("tls", "cert_file");
+        let key_file = self.path("tls", "key_file");
+        let mode = self.text("tls", "mode").unwrap_or_default();
+        match (mode.as_str(), cert_file, key_file) {
+            ("" | "files", Some(cert_file), Some(key_file)) => {
+                Some(Tls::Files { cert_file, key_file })
+            }
+            ("" | "managed", None, None) => Some(Tls::Managed),
+            ("off", None, None) => Some(Tls::Off),
+            ("managed" | "off", _, _) => {
+                let message = format!("with `{mode}` there is no `cert_file` or `key_file`");
+                self.problem("tls", "mode", message)
+            }
+            ("" | "files", _, _) => {
+                let message = "a given certificate needs both `cert_file` and `key_file`";
+                self.problem("tls", "cert_file", message)
+            }
+            _ => self.problem("tls", "mode", "expected `managed`, `files` or `off`"),
+        }
+    }
+
+    fn refuse_plaintext(&mut self, server: &Server, tls: &Tls) {
+        let words = self.text("server", "allow_plaintext_on_a_network").unwrap_or_default();
+        if !words.is_empty() && words != UNDERSTOOD {
+            let message = format!("write \"{UNDERSTOOD}\", or leave it out");
+            self.problem::<()>("server", "allow_plaintext_on_a_network", message);
+        }
+        let on_a_network = !server.listen.ip().is_loopback();
+        if *tls == Tls::Off && on_a_network && words != UNDERSTOOD {
+            let message = format!(
+                "plain HTTP is served on loopback only, and {} is not: use TLS, or say \
+                 `allow_plaintext_on_a_network = \"{UNDERSTOOD}\"` under [server]",
+                server.listen
+            );
+            self.problem::<()>("tls", "mode", message);
+        }
+    }
+
+    fn database(&mut self, server: &Server) -> Option<DatabaseUrl> {
+        let text = self.text("database", "url").unwrap_or_default();
+        if text.is_empty() {
+            return Some(DatabaseUrl::Sqlite(server.data_dir.join(DATABASE_FILE)));
+        }
+        let expected = "expected postgres://user@host/name; without it the database is a file \
+                        under `server.data_dir`";
+        let url = Url::parse(&text).ok().filter(|url| POSTGRES.contains(&url.scheme()));
+        let Some(mut url) = url else {
+            return self.problem("database", "url", expected);
+        };
+        let inline =
+            url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password");
+        let from_env = matches!(self.origin("database", "url"), Some(Origin::Environment(_)));
+        if inline && !from_env {
+            let message = "a password is never written here: put it into a file and name that as \
+                           `database.password_file`, or set SEGURA_DATABASE__PASSWORD";
+            return self.problem("database", "url", message);
+        }
+        if let Some(password) = self.secret("database", "password", "password_file")? {
+            // EXPOSE: it becomes part of the connection's address, which is a secret itself.
+            if url.set_password(Some(password.expose())).is_err() {
+                return self.problem("database", "url", expected);
+            }
+        }
+        Some(DatabaseUrl::Postgres(SecretText::new(String::from(url))))
+    }
+
+    fn guard(&mut self) -> Option<GuardSource> {
+        let key_file = self.path("guard", "key_file");
+        let passphrase_file = self.path("guard", "passphrase_file");
+        let passphrase = self.text("guard", "passphrase").filter(|text| !text.is_empty());
+        match (key_file, passphrase_file, passphrase) {
+            (Some(path), None, None) => Some(GuardSource::KeyFile(path)),
+            (None, Some(path), None) => Some(GuardSource::PassphraseFile(path)),
+            (None, None, Some(text)) => Some(GuardSource::Passphrase(SecretText::new(text))),
+            (None, None, None) => {
+                let message = "say what opens the keyring: `guard.key_file` or \
+                               `guard.passphrase_file`";
+                self.problem("guard", "key_file", message)
+            }
+            _ => {
+                let message = "one guard opens the keyring: a key file, a passphrase file or a \
+                               passphrase, not several";
+                self.problem("guard", "key_file", message)
+            }
+        }
+    }
+
+    fn limits(&mut self) -> Option<Limits> {
+        let connections = self.count("connections", 1..=1_000_000);
+        let handshakes = self.count("handshakes", 1..=100_000);
+        let backlog = self.count("backlog", 1..=65_535);
+        let header_time = self.time("header_time", 1..=120);
+        let body_time = self.time("body_time", 1..=600);
+        let keep_alive = self.time("keep_alive", 0..=3_600);
+        let shutdown_time = self.time("shutdown_time", 0..=3_600);
+        let workers = self.count("workers", 0..=1_024);
+        let queue = self.count("queue", 1..=1_000_000);
+        let min_free_disk = self.parse("limits", "min_free_disk");
+        let keys_max_stale = self.time("keys_max_stale", 300..=30 * 86_400);
+        Some(Limits {
+            connections: connections?,
+            handshakes: handshakes?,
+            backlog: i32::try_from(backlog?).ok()?,
+            header_time: header_time?,
+            body_time: body_time?,
+            keep_alive: keep_alive?,
+            shutdown_time: shutdown_time?,
+            workers: Some(workers?).filter(|workers| *workers > 0),
+            queue: queue?,
+            min_free_disk: min_free_disk?,
+            keys_max_stale: keys_max_stale?,
+        })
+    }
+
+    fn telemetry(&mut self) -> Option<Telemetry> {
+        let level = self.text("telemetry", "level").unwrap_or_default();
+        let level = match level.parse() {
+            Ok(level) => Some(level),
+            Err(_) => {
+                self.problem("telemetry", "level", "expected error, warn, info, debug or trace")
+            }
+        };
+        let format = match self.text("telemetry", "format").as_deref() {
+            Some("json") => Some(LogFormat::Json),
+            Some("text") => Some(LogFormat::Text),
+            _ => self.problem("telemetry", "format", "expected `json` or `text`"),
+        };
+        Some(Telemetry { level: level?, format: format? })
+    }
+
+    /// Secrets in the file or on the command line, which others can read.
+    fn refuse_inline_secrets(&mut self) {
+        for (&(section, name), Setting { origin, .. }) in self.settings {
+            let form = keys::find(section, name).map(|key| key.form);
+            let Some(Form::Secret { file_key }) = form else { continue };
+            if matches!(origin, Origin::File(_) | Origin::Flag) {
+                let variable = keys::find(section, name).map(Key::variable).unwrap_or_default();
+                let message = format!(
+                    "a secret is never written here: put it into a file and name that as \
+                     `{section}.{file_key}`, or set {variable}"
+                );
+                self.problem::<()>(section, name, message);
+            }
+        }
+    }
+
+    /// A secret from the environment or from its file; the outer `None` is a problem.
+    fn secret(
+        &mut self,
+        section: &'static str,
+        name: &'static str,
+        file_key: &'static str,
+    ) -> Option<Option<SecretText>> {
+        if let Some(text) = self.text(section, name).filter(|text| !text.is_empty()) {
+            return Some(Some(SecretText::new(text)));
+        }
+        let Some(path) = self.path(section, file_key) else { return Some(None) };
+        match read_private(&path) {
+            Ok(bytes) => match bytes.into_text() {
+                // EXPOSE: without its line end, into another box.
+                Some(text) => Some(Some(SecretText::new(text.expose().trim_end()))),
+                None => self.problem(section, file_key, "the file does not hold text"),
+            },
+            Err(error) => self.problem(section, file_key, error.to_string()),
+        }
+    }
+
+    fn count(
+        &mut self,
+        name: &'static str,
+        bounds: std::ops::RangeInclusive<usize>,
+    ) -> Option<usize> {
+        let count = self.parse::<usize>("limits", name)?;
+        if bounds.contains(&count) {
+            return Some(count);
+        }
+        let message = format!("must be between {} and {}", bounds.start(), bounds.end());
+        self.problem("limits", name, message)
+    }
+
+    fn time(
+        &mut self,
+        name: &'static str,
+        seconds: std::ops::RangeInclusive<i64>,
+    ) -> Option<Duration> {
+        let time = self.parse::<Seconds>("limits", name)?;
+        if seconds.contains(&time.count()) {
+            return u64::try_from(time.count()).ok().map(Duration::from_secs);
+        }
+        let [least, most] = [*seconds.start(), *seconds.end()].map(Seconds::new);
+        self.problem("limits", name, format!("must be between {least} and {most}"))
+    }
+
+    fn parse<T: FromStr<Err: Display>>(
+        &mut self,
+        section: &'static str,
+        name: &'static str,
+    ) -> Option<T> {
+        match self.text(section, name)?.parse() {
+            Ok(value) => Some(value),
+            Err(error) => self.problem(section, name, error.to_string()),
+        }
+    }
+
+    fn list<T: FromStr<Err: Display>>(
+        &mut self,
+        section: &'static str,
+        name: &'static str,
+    ) -> Option<Vec<T>> {
+        let items = match self.settings.get(&(section, name)).map(|setting| &setting.value) {
+            Some(Value::List(items)) => items.clone(),
+            Some(Value::Text(only)) => vec![only.clone()],
+            None => Vec::new(),
+        };
+        let parsed =
+            items.iter().map(|item| item.parse().map_err(|error: T::Err| error.to_string()));
+        match parsed.collect() {
+            Ok(values) => Some(values),
+            Err(error) => self.problem(section, name, error),
+        }
+    }
+
+    /// A path, if one is given. Those of the file count from its directory.
+    fn path(&self, section: &'static str, name: &'static str) -> Option<PathBuf> {
+        let text = self.text(section, name).filter(|text| !text.is_empty())?;
+        match self.origin(section, name) {
+            Some(Origin::File(directory)) => Some(directory.join(text)),
+            _ => Some(PathBuf::from(text)),
+        }
+    }
+
+    fn text(&self, section: &'static str, name: &'static str) -> Option<String> {
+        match &self.settings.get(&(section, name))?.value {
+            Value::List(items) => Some(items.join(",")),
+            Value::Text(text) => Some(text.clone()),
+        }
+    }
+
+    fn origin(&self, section: &'static str, name: &'static str) -> Option<&Origin> {
+        self.settings.get(&(section, name)).map(|setting| &setting.origin)
+    }
+
+    /// Note a problem; always `None`, for the value that is not there.
+    fn problem<T>(
+        &mut self,
+        section: &'static str,
+        name: &'static str,
+        message: impl Into<String>,
+    ) -> Option<T> {
+        let origin = match self.origin(section, name) {
+            Some(Origin::Environment(variable)) => Some(variable.clone()),
+            Some(Origin::Flag) => Some("the command line".to_owned()),
+            Some(Origin::Default | Origin::File(_)) | None => None,
+        };
+        let place = format!("{section}.{name}");
+        self.problems.push(Problem { place, origin, message: message.into() });
+        None
+    }
+}
+
+const POSTGRES: [&str; 2] = ["postgres", "postgresql"];
+/// The embedded database, under the data directory.
+const DATABASE_FILE: &str = "segura.db";

@@ -1,0 +1,261 @@
+//! Settings as an operator writes them.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use segura_plugins::MapEnv;
+
+use super::*;
+
+struct Written {
+    directory: tempfile::TempDir,
+}
+
+impl Written {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+        let path = self.directory.path().join(name);
+        #[expect(clippy::disallowed_methods, reason = "a test writes into its own directory")]
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    fn load(&self, text: &str, vars: &[(&str, &str)], flags: &[(&str, &str)]) -> Loaded {
+        let path = self.file("segura.toml", text, 0o644);
+        let flags: Vec<_> = flags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config::load(Some(&path), &MapEnv::new(vars.iter().copied()), &flags)
+    }
+}
+
+type Loaded = Result<Config, ConfigErrors>;
+
+const SMALL: &str = r#"
+[server]
+url = ["https://Segura.example.com/", "https://10.0.0.7:8443"]
+data_dir = "data"
+[guard]
+key_file = "guard.key"
+"#;
+
+fn load(text: &str) -> Loaded {
+    Written::new().load(text, &[], &[])
+}
+
+/// Every problem, one a line.
+fn problems(loaded: Loaded) -> String {
+    loaded.err().expect("problems").to_string()
+}
+
+#[test]
+fn a_small_file_is_enough() {
+    let written = Written::new();
+    let config = written.load(SMALL, &[], &[]).unwrap();
+    let urls: Vec<_> = config.server.urls.iter().map(ServerUrl::as_str).collect();
+    assert_eq!(urls, ["https://segura.example.com", "https://10.0.0.7:8443"]);
+    assert_eq!(config.server.listen.to_string(), "0.0.0.0:8443");
+    assert_eq!(config.server.metrics_listen.unwrap().to_string(), "127.0.0.1:9464");
+    assert_eq!(config.server.data_dir, written.directory.path().join("data"), "beside the file");
+    assert_eq!(config.tls, Tls::Managed);
+    assert_eq!(config.limits.min_free_disk, Size(256 << 20));
+    assert_eq!(config.limits.workers, None);
+    assert!(
+        matches!(config.database, DatabaseUrl::Sqlite(path) if path.ends_with("data/segura.db"))
+    );
+}
+
+#[test]
+fn the_environment_stands_over_the_file_and_flags_over_that() {
+    let written = Written::new();
+    let vars = [
+        ("SEGURA_SERVER__LISTEN", "127.0.0.1:1"),
+        ("SEGURA_SERVER__URL", "https://a.example, https://b.example"),
+        ("SEGURA_LIMITS__QUEUE", "7"),
+        ("SEGURA_URL", "https://is-for-the-client.example"),
+        ("OTHER__THING", "x"),
+    ];
+    let config = written.load(SMALL, &vars, &[("server.listen", "127.0.0.1:2")]).unwrap();
+    assert_eq!(config.server.listen.port(), 2);
+    assert_eq!(config.server.urls.len(), 2);
+    assert_eq!(config.limits.queue, 7);
+}
+
+#[test]
+fn an_unknown_setting_names_the_nearest() {
+    let text = SMALL.to_owned() + "[limit]\nqueue = 1\n[telemetry]\nlevle = \"info\"\n";
+    let said = problems(load(&text));
+    assert!(said.contains("limit: there is no such setting; the nearest is `limits`"), "{said}");
+    assert!(
+        said.contains(
+            "telemetry.levle: there is no such setting; the nearest is `telemetry.level`"
+        ),
+        "{said}"
+    );
+    let written = Written::new();
+    let said = problems(written.load(SMALL, &[("SEGURA_SERVER__LISTN", "x")], &[]));
+    assert!(said.contains("the nearest is `SEGURA_SERVER__LISTEN`"), "{said}");
+    let said = problems(written.load(SMALL, &[], &[("server.lissten", "x")]));
+    assert!(said.contains("the nearest is `server.listen`"), "{said}");
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let said = problems(load(
+        r#"
+[server]
+listen = "everywhere"
+trusted_proxies = ["10.0.0.0/99"]
+[limits]
+queue = 0
+header_time = "5"
+min_free_disk = "lots"
+connections = "many"
+[telemetry]
+level = "loud"
+format = "xml"
+"#,
+    ));
+    for place in [
+        "server.url",
+        "server.listen",
+        "server.trusted_proxies",
+        "guard.key_file",
+        "limits.queue",
+        "limits.header_time",
+        "limits.min_free_disk",
+        "limits.connections",
+        "telemetry.level",
+        "telemetry.format",
+    ] {
+        assert!(said.contains(&format!("\n  {place}")), "{place} in {said}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_toml_says_where() {
+    let said = problems(load("[server]\nurl = [\n"));
+    assert!(said.contains("segura.toml") && said.contains("line"), "{said}");
+    let missing = Config::load(Some(Path::new("/nowhere/segura.toml")), &MapEnv::default(), &[]);
+    assert!(problems(missing).contains("/nowhere/segura.toml"));
+}
+
+#[test]
+fn a_secret_is_never_in_the_file_or_on_the_command_line() {
+    let inline =
+        SMALL.replace("key_file = \"guard.key\"", "passphrase = \"correct horse battery\"");
+    let said = problems(load(&inline));
+    assert!(
+        said.contains("guard.passphrase_file") && said.contains("SEGURA_GUARD__PASSPHRASE"),
+        "{said}"
+    );
+    assert!(!said.contains("correct horse"), "{said}");
+
+    let url = SMALL.to_owned() + "[database]\nurl = \"postgres://u:hunter2@db.example/segura\"\n";
+    let said = problems(load(&url));
+    assert!(said.contains("database.password_file") && !said.contains("hunter2"), "{said}");
+    let url = SMALL.to_owned()
+        + "[database]\nurl = \"postgres://u@db.example/segura?password=hunter2\"\n";
+    assert!(!problems(load(&url)).contains("hunter2"));
+
+    let written = Written::new();
+    let said = problems(written.load(SMALL, &[], &[("guard.passphrase", "correct horse battery")]));
+    assert!(said.contains("guard.passphrase_file") && !said.contains("correct horse"), "{said}");
+}
+
+#[test]
+fn a_secret_comes_from_the_environment_or_a_file_of_its_own() {
+    let written = Written::new();
+    let without = SMALL.replace("key_file = \"guard.key\"", "");
+    let vars = [("SEGURA_GUARD__PASSPHRASE", "correct horse battery")];
+    let config = written.load(&without, &vars, &[]).unwrap();
+    assert!(matches!(config.guard, GuardSource::Passphrase(_)));
+    assert!(!format!("{config:?}").contains("horse"));
+
+    let database = "database = \"postgres://u@db.example/segura\"\n".to_owned() + SMALL;
+    let vars = [("SEGURA_DATABASE__PASSWORD", "p@ss/word")];
+    let config = written.load(&database, &vars, &[]).unwrap();
+    let DatabaseUrl::Postgres(url) = &config.database else { panic!("{:?}", config.database) };
+    // EXPOSE: a test compares it.
+    assert_eq!(url.expose(), "postgres://u:p%40ss%2Fword@db.example/segura");
+
+    let path = written.file("password", "hunter2\n", 0o600);
+    let file = SMALL.to_owned()
+        + "[database]\nurl = \"postgres://u@db.example/segura\"\npassword_file = \"password\"\n";
+    let config = written.load(&file, &[], &[]).unwrap();
+    let DatabaseUrl::Postgres(url) = &config.database else { panic!("{:?}", config.database) };
+    // EXPOSE: a test compares it.
+    assert_eq!(url.expose(), "postgres://u:hunter2@db.example/segura");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let said = problems(written.load(&file, &[], &[]));
+    assert!(said.contains("chmod 600"), "{said}");
+}
+
+#[test]
+fn plain_http_is_for_loopback_unless_someone_understands() {
+    let off = SMALL.to_owned() + "[tls]\nmode = \"off\"\n";
+    let said = problems(load(&off));
+    assert!(said.contains("tls.mode") && said.contains("i understand"), "{said}");
+    let words = |text: &str| {
+        off.replace("[guard]", &format!("allow_plaintext_on_a_network = \"{text}\"\n[guard]"))
+    };
+    assert!(load(&words("yes")).is_err());
+    assert_eq!(load(&words("i understand")).unwrap().tls, Tls::Off);
+    let local = off.replace("[guard]", "listen = \"127.0.0.1:0\"\n[guard]");
+    assert_eq!(load(&local).unwrap().tls, Tls::Off);
+}
+
+#[test]
+fn a_given_certificate_is_two_files() {
+    let tls = |text: &str| load(&(SMALL.to_owned() + "[tls]\n" + text));
+    assert!(matches!(tls("cert_file = \"a\"\nkey_file = \"b\"").unwrap().tls, Tls::Files { .. }));
+    for text in [
+        "cert_file = \"a\"",
+        "key_file = \"b\"",
+        "mode = \"files\"",
+        "mode = \"managed\"\ncert_file = \"a\"\nkey_file = \"b\"",
+        "mode = \"off\"\ncert_file = \"a\"\nkey_file = \"b\"",
+        "mode = \"on\"",
+    ] {
+        assert!(problems(tls(text)).contains("tls."), "{text}");
+    }
+}
+
+#[test]
+fn one_guard_opens_the_keyring() {
+    let two = SMALL.to_owned() + "passphrase_file = \"x\"\n";
+    assert!(problems(load(&two)).contains("one guard"));
+}
+
+#[test]
+fn a_look_at_the_machine_finds_what_is_missing() {
+    let written = Written::new();
+    let config = written.load(SMALL, &[], &[]).unwrap();
+    let places = |config: &Config| -> Vec<String> {
+        config.check().into_iter().map(|problem| problem.place).collect()
+    };
+    assert_eq!(places(&config), ["server.data_dir", "guard.key_file"]);
+
+    std::fs::create_dir(written.directory.path().join("data")).unwrap();
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
+    written.file("guard.key", key, 0o644);
+    assert_eq!(places(&config), ["guard.key_file"], "others can read it");
+    written.file("guard.key", "too short", 0o600);
+    assert_eq!(places(&config), ["guard.key_file"], "it is no key");
+    written.file("guard.key", key, 0o600);
+    assert_eq!(places(&config), [""; 0]);
+}
+
+#[test]
+fn every_setting_has_its_variable_and_its_line() {
+    let file = template(&[]);
+    for key in keys::KEYS {
+        assert!(keys::find(key.section, key.name).is_some());
+        let secret = matches!(key.form, keys::Form::Secret { .. });
+        let line = file.contains(&format!("\n#{} = ", key.name));
+        assert!(line != secret, "{}: secrets are not in the file", key.path());
+        assert!(key.doc.lines().all(|line| line.len() <= 88), "{}", key.path());
+    }
+}

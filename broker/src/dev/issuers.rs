@@ -1,0 +1,73 @@
+//! One issuer a platform, all on one loopback port, told apart by their path.
+
+use std::net::TcpListener;
+
+use actix_web::dev::Server;
+use actix_web::web::{Data, Json, Path, get};
+use actix_web::{App, HttpServer};
+use segura_model::{Algorithm, Timestamp};
+use serde_json::{Value, json};
+
+use super::job::Job;
+use super::keys::SigningKey;
+
+/// The platforms that a dev world has issuers for; the names of their presets.
+pub const PLATFORMS: [&str; 4] = ["github", "gitlab", "azure-devops", "kubernetes"];
+
+/// The member of a discovery document by which `segura server` knows a dev issuer.
+pub const DEV_MARK: &str = "segura_dev";
+
+/// The issuers of one world: one key signs for all.
+pub(super) struct Issuers {
+    base: String,
+    key: SigningKey,
+}
+
+impl Issuers {
+    /// Issuers below `http://127.0.0.1:PORT`.
+    pub(super) fn make(port: u16) -> Self {
+        let key = SigningKey::make(Algorithm::RS256, "dev");
+        Self { base: format!("http://127.0.0.1:{port}"), key }
+    }
+
+    /// The `iss` of a platform's tokens.
+    pub(super) fn iss(&self, platform: &str) -> String {
+        format!("{}/{platform}", self.base)
+    }
+
+    /// A signed token of this job.
+    pub(super) fn token(&self, job: &Job, now: Timestamp, jti: &str) -> String {
+        self.key.sign(&job.claims(&self.iss(&job.like), now, jti))
+    }
+
+    fn discovery(&self, platform: &str) -> Value {
+        let iss = self.iss(platform);
+        json!({
+            "issuer": iss,
+            "jwks_uri": format!("{iss}/jwks"),
+            "id_token_signing_alg_values_supported": [self.key.algorithm()],
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            DEV_MARK: true,
+        })
+    }
+}
+
+/// Serve discovery and keys until stopped.
+pub(super) fn serve(listener: TcpListener, issuers: Data<Issuers>) -> std::io::Result<Server> {
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(issuers.clone())
+            .route("/{platform}/.well-known/openid-configuration", get().to(discovery))
+            .route("/{platform}/jwks", get().to(jwks))
+    });
+    Ok(server.workers(1).disable_signals().listen(listener)?.run())
+}
+
+async fn discovery(issuers: Data<Issuers>, platform: Path<String>) -> Json<Value> {
+    Json(issuers.discovery(&platform))
+}
+
+async fn jwks(issuers: Data<Issuers>) -> Json<Value> {
+    Json(json!({ "keys": [issuers.key.jwk()] }))
+}

@@ -1,0 +1,217 @@
+//! Every route, with every role, against the table; and what one sees from outside.
+
+use std::sync::Arc;
+
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::from_fn;
+use actix_web::test::{self, TestRequest};
+use actix_web::web::Data;
+use actix_web::{App as HttpApp, body};
+use segura_model::audit::Event;
+use segura_model::{Role, SecretText};
+use segura_vault::SystemRandom;
+use serde_json::{Value, json};
+
+use super::{Access, Route, all, configure};
+use crate::http::limits::Edge;
+use crate::http::metrics::Metrics;
+use crate::http::request;
+use crate::jobs::DiskGuard;
+use crate::service::testing::World;
+
+/// A route's answer.
+struct Answer {
+    status: StatusCode,
+    body: Value,
+}
+
+impl Answer {
+    fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+}
+
+async fn call(world: &World, request: TestRequest) -> Answer {
+    let edge = Edge {
+        trusted_proxies: Vec::new(),
+        body_time: std::time::Duration::from_secs(5),
+        clock: world.clock.clone(),
+        random: Arc::new(SystemRandom),
+        disk: Arc::new(DiskGuard::idle()),
+        metrics: Arc::new(Metrics::new()),
+    };
+    let app = HttpApp::new()
+        .app_data(Data::new(edge))
+        .app_data(Data::from(world.app.clone()))
+        .wrap(from_fn(request::wrap))
+        .configure(configure);
+    let service = test::init_service(app).await;
+    // What a middleware refuses comes as an error, which the server answers with.
+    let answer = match test::try_call_service(&service, request.to_request()).await {
+        Ok(answer) => answer.into_parts().1,
+        Err(error) => error.error_response(),
+    };
+    let status = answer.status();
+    let bytes = body::to_bytes(answer.into_body()).await.unwrap();
+    Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+}
+
+fn to(route: &Route, token: Option<&SecretText>) -> TestRequest {
+    let path = route.path.replace("{path:.*}", "a/b").replace("{name}", "x");
+    let path = path.replace("{id}", "01JDGW5E6Y3X9T2K8M4Q7R0BVC");
+    let request = TestRequest::with_uri(&path).method(route.method.clone());
+    match token {
+        None => request,
+        Some(token) => request.insert_header(bearer(token)),
+    }
+}
+
+fn bearer(token: &SecretText) -> (actix_web::http::header::HeaderName, HeaderValue) {
+    (AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {}", token.expose())).unwrap())
+}
+
+/// Turned away by the guard, and not by what the handler made of an empty request.
+fn is_turned_away(answer: &Answer) -> bool {
+    ["role-forbids", "operator-unknown", "credentials-missing"].contains(&answer.code())
+        || answer.code().starts_with("session-token")
+}
+
+#[actix_web::test]
+async fn every_route_lets_in_exactly_the_roles_of_the_table() {
+    let world = World::new().await;
+    let roles = [Role::Admin, Role::Auditor, Role::Author];
+    let mut operators = Vec::new();
+    for role in roles {
+        operators.push((role, world.operator(role).await.1));
+    }
+    let session = SecretText::new("sgr_not-one");
+    for route in all() {
+        let at = format!("{} {}", route.method, route.path);
+        let nobody = call(&world, to(route, None)).await;
+        let stranger = call(&world, to(route, Some(&session))).await;
+        match route.access {
+            Access::Presented | Access::Public => {
+                assert!(!is_turned_away(&nobody), "{at}: {}", nobody.body);
+                continue;
+            }
+            _ => {
+                assert_eq!(nobody.status, StatusCode::UNAUTHORIZED, "{at}");
+                assert_eq!(stranger.status, StatusCode::UNAUTHORIZED, "{at}");
+                assert!(nobody.body["denial"].is_string(), "{at}: {}", nobody.body);
+                assert!(stranger.body["denial"].is_string(), "{at}: {}", stranger.body);
+            }
+        }
+        for (role, token) in &operators {
+            let answer = call(&world, to(route, Some(token))).await;
+            match route.access {
+                Access::Operator(permission) | Access::SessionOrOperator(permission) => {
+                    let allowed = permission.roles().contains(role);
+                    // Past the guard a service may ask for more: the value of a secret.
+                    let reads = at == "GET /api/v2/a2a/secrets/{path:.*}" && *role != Role::Admin;
+                    let expected = !allowed || reads;
+                    assert_eq!(answer.code() == "role-forbids", expected, "{at} as {role}");
+                }
+                _ => assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{at} as {role}"),
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn whatever_changes_something_wants_to_know_who_asks() {
+    for route in all().filter(|route| route.method != Method::GET) {
+        assert_ne!(route.access, Access::Public, "{} {}", route.method, route.path);
+    }
+}
+
+#[actix_web::test]
+async fn a_delivery_over_http_and_a_read_with_its_session() {
+    let world = World::with_job().await;
+    let token = world.token("1", &json!({}));
+    let request = json!({
+        "token": token.expose(), "request_key": "0123456789abcdef", "secrets": ["db/prod/password"],
+    });
+    let post = |body: &Value| TestRequest::post().uri("/api/v2/deliveries").set_json(body);
+    let answer = call(&world, post(&request)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(answer.body["secrets"][0]["fields"]["value"], "hunter2-canary");
+    assert!(answer.body["receipt"].as_str().unwrap().starts_with("rcp_"));
+    let session = SecretText::new(answer.body["session"]["token"].as_str().unwrap());
+
+    let get = |path: &str| {
+        TestRequest::get()
+            .uri(&format!("/api/v2/a2a/secrets/{path}"))
+            .insert_header(bearer(&session))
+    };
+    let read = call(&world, get("app/login?field=user")).await;
+    assert_eq!(read.body["fields"], json!({ "user": "app" }));
+    assert_eq!(call(&world, get("db/prod/none")).await.status, StatusCode::NOT_FOUND);
+    let outside = call(&world, get("other/none")).await;
+    assert_eq!((outside.status, outside.code()), (StatusCode::FORBIDDEN, "secret-not-granted"));
+    for path in ["db%2Fprod%2Fpassword", "db/%2e%2e/password", "db//password", "db/../x", "%64b/x"]
+    {
+        assert_eq!(call(&world, get(path)).await.status, StatusCode::BAD_REQUEST, "{path}");
+    }
+    let history = call(&world, get("app/login?view=history")).await;
+    assert_eq!(history.status, StatusCode::FORBIDDEN);
+
+    let mut replay = request.clone();
+    replay["request_key"] = json!("another-key-0123");
+    let replay = call(&world, post(&replay)).await;
+    assert_eq!((replay.status, replay.code()), (StatusCode::CONFLICT, "token-replayed"));
+    let denial = replay.body["denial"].as_str().unwrap();
+    let open = TestRequest::get().uri(&format!("/api/v2/trust/denials/{denial}"));
+    let opened = call(&world, open.insert_header(bearer(&world.admin_token))).await;
+    assert_eq!(opened.body["record"]["code"], "token-replayed");
+}
+
+#[actix_web::test]
+async fn the_token_endpoint_speaks_the_standard() {
+    let world = World::with_job().await;
+    let form = |body: &str| {
+        TestRequest::post()
+            .uri("/oauth2/token")
+            .insert_header(("content-type", "application/x-www-form-urlencoded"))
+            .set_payload(body.to_owned())
+    };
+    let token = world.token("1", &json!({}));
+    let good = format!(
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token={}\
+         &subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt",
+        token.expose()
+    );
+    let refused = [
+        (form(&format!("{good}&scope=a")), "invalid_scope"),
+        (form(&format!("{good}&grant_type=x")), "invalid_request"),
+        (form(&good.replace("token-exchange", "jwt-bearer")), "unsupported_grant_type"),
+        (form("grant_type=%ff"), "invalid_request"),
+        (form(&good).uri("/oauth2/token?scope=a"), "invalid_request"),
+        (TestRequest::post().uri("/oauth2/token").set_json(json!({})), "invalid_request"),
+        (form(&format!("{good}&resource=https%3A%2F%2Felsewhere.example")), "invalid_target"),
+    ];
+    for (request, code) in refused {
+        let answer = call(&world, request).await;
+        assert_eq!((answer.status, &answer.body["error"]), (StatusCode::BAD_REQUEST, &json!(code)));
+        assert!(answer.body["error_description"].as_str().unwrap().is_ascii());
+    }
+    let wrong = call(&world, TestRequest::get().uri("/oauth2/token")).await;
+    assert_eq!(wrong.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(wrong.body["error"], "invalid_request");
+
+    let answer = call(&world, form(&good)).await;
+    assert_eq!((answer.status, &answer.body["token_type"]), (StatusCode::OK, &json!("Bearer")));
+    let session = answer.body["access_token"].as_str().unwrap();
+    let introspect = form(&format!("token={session}")).uri("/oauth2/introspect");
+    let introspected = call(&world, introspect.insert_header(bearer(&world.admin_token))).await;
+    assert_eq!(introspected.body["active"], true);
+    let revoked = call(&world, form(&format!("token={session}")).uri("/oauth2/revoke")).await;
+    assert_eq!(revoked.status, StatusCode::OK);
+    assert_eq!(world.records(Event::SessionEnd).await.len(), 1);
+
+    let host = TestRequest::get()
+        .uri("/.well-known/oauth-authorization-server")
+        .insert_header(("host", "evil.example"));
+    let metadata = call(&world, host).await;
+    assert_eq!(metadata.body["token_endpoint"], "https://segura.example/oauth2/token");
+}

@@ -1,0 +1,18 @@
+//! `GET /api/v2/trust/denials/{id}`: what a refused caller was not told.
+
+use actix_web::web::{Data, Json};
+use segura_model::DenialId;
+use segura_model::api::DenialAnswer;
+
+use crate::app::App;
+use crate::http::error::ApiError;
+use crate::http::extract::Named;
+
+/// Open a refusal.
+pub(super) async fn denial_show(
+    app: Data<App>,
+    Named(id): Named<DenialId>,
+) -> Result<Json<DenialAnswer>, ApiError> {
+    let denial = app.trust.denial(id).await?;
+    Ok(Json(DenialAnswer { denial: id, record: denial.record, trace: denial.trace }))
+}

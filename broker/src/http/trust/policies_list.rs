@@ -1,0 +1,12 @@
+//! `GET /api/v2/trust/policies`: every policy.
+
+use actix_web::web::{Data, Json};
+use segura_model::api::PolicyList;
+
+use crate::app::App;
+use crate::http::error::ApiError;
+
+/// List policies.
+pub(super) async fn policies_list(app: Data<App>) -> Result<Json<PolicyList>, ApiError> {
+    Ok(Json(PolicyList { policies: app.trust.policies_list().await? }))
+}

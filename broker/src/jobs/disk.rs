@@ -1,0 +1,83 @@
+//! Keeps an eye on free disk, so that the ledger never meets a full one.
+//!
+//! Below the bound exchanges stop with a clear error, and what is left is for operators,
+//! who must be able to see and repair.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::config::Size;
+
+/// What was seen last, and the bound.
+#[derive(Debug)]
+pub struct DiskGuard {
+    /// `None` watches nothing: with PostgreSQL the disk that counts is elsewhere.
+    path: Option<PathBuf>,
+    least: Size,
+    free: AtomicU64,
+}
+
+/// Less disk is free than the bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the server has {free} of disk left and stops exchanges below {least}: an operator must free \
+     disk under `server.data_dir`"
+)]
+pub struct DiskLow {
+    free: Size,
+    least: Size,
+}
+
+impl DiskGuard {
+    /// Watch the disk that holds this directory.
+    pub fn watching(path: PathBuf, least: Size) -> Self {
+        let guard = Self { path: Some(path), least, free: AtomicU64::new(u64::MAX) };
+        guard.look();
+        guard
+    }
+
+    /// Watch nothing.
+    pub fn idle() -> Self {
+        Self { path: None, least: Size(0), free: AtomicU64::new(u64::MAX) }
+    }
+
+    /// Look how much is free.
+    pub fn look(&self) {
+        let Some(path) = &self.path else { return };
+        match rustix::fs::statvfs(path) {
+            Ok(disk) => {
+                let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+                let before = self.free.swap(free, Ordering::Relaxed);
+                if free < self.least.0 && before >= self.least.0 {
+                    tracing::error!(free, "disk is low: exchanges stop");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "cannot see how much disk is free"),
+        }
+    }
+
+    /// Whether exchanges may go on.
+    pub fn check(&self) -> Result<(), DiskLow> {
+        let free = Size(self.free());
+        if free < self.least { Err(DiskLow { free, least: self.least }) } else { Ok(()) }
+    }
+
+    /// Bytes free when last looked at.
+    pub fn free(&self) -> u64 {
+        self.free.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn below_the_bound_exchanges_stop() {
+        let path = std::env::temp_dir();
+        assert_eq!(DiskGuard::watching(path.clone(), Size(0)).check(), Ok(()));
+        let low = DiskGuard::watching(path, Size(u64::MAX - 1)).check().unwrap_err();
+        assert!(low.to_string().contains("stops exchanges"), "{low}");
+        assert_eq!(DiskGuard::idle().check(), Ok(()));
+    }
+}

@@ -1,0 +1,11 @@
+//! The network under HTTP: addresses, listeners, and the way out.
+
+mod fetch;
+mod listener;
+mod network;
+mod proxy;
+
+pub use fetch::{HttpFetch, HttpFetchError};
+pub use listener::{ListenError, listen};
+pub use network::{Network, NetworkError};
+pub use proxy::{OutboundProxy, ProxyError};

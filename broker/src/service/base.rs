@@ -1,0 +1,100 @@
+//! What every service works with.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use segura_model::audit::{Actor, Event, Outcome, Record};
+use segura_model::{Clock, Random, RequestId};
+use segura_store::{Store, StoreError, Writer};
+use segura_vault::{Keyring, Secrets, SecretsError, SessionTokens};
+
+use super::refusals::Refusals;
+use super::snapshot::Snapshots;
+use super::trust::seen::Seen;
+use crate::oidc::Verifier;
+
+/// What a [`Core`] is made of.
+pub struct CoreParts<'a> {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+    /// The way to write, and the database behind it.
+    pub writer: Writer,
+    /// Who verifies identity tokens.
+    pub verifier: Arc<Verifier>,
+    /// The keys.
+    pub keyring: &'a Keyring,
+    /// How many bytes of sealed secrets are kept in memory.
+    pub envelope_bytes: usize,
+}
+
+/// What every service works with.
+pub struct Core {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) writer: Writer,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) vault: Secrets,
+    pub(crate) tokens: SessionTokens,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) refusals: Refusals,
+    pub(crate) seen: Seen,
+}
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// The caller's address.
+    pub client: IpAddr,
+    /// The request's id.
+    pub request: RequestId,
+}
+
+impl Core {
+    /// Load the first snapshot and the wrapping keys.
+    pub async fn start(parts: CoreParts<'_>) -> Result<Self, SecretsError> {
+        let CoreParts { clock, random, writer, verifier, keyring, envelope_bytes } = parts;
+        let store = writer.store().clone();
+        Ok(Self {
+            snapshots: Snapshots::start(store, Arc::clone(&clock), envelope_bytes).await?,
+            vault: Secrets::start(writer.clone(), keyring, Arc::clone(&random)).await?,
+            refusals: Refusals::new(writer.clone(), Arc::clone(&clock), Arc::clone(&random)),
+            tokens: SessionTokens::new(keyring),
+            seen: Seen::default(),
+            clock,
+            random,
+            writer,
+            verifier,
+        })
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.writer.store()
+    }
+
+    /// A record of something that happens now.
+    pub(crate) fn record(
+        &self,
+        event: Event,
+        outcome: Outcome,
+        actor: Actor,
+        origin: Origin,
+    ) -> Record {
+        let mut record = Record::new(event, outcome, self.clock.now(), actor);
+        record.client = Some(origin.client);
+        record.request = Some(origin.request);
+        record
+    }
+
+    /// Let this node's next decision see what was just written.
+    ///
+    /// A failure is no failure of the write, which is durable: a decision from an older
+    /// snapshot is refused by the writer and made anew.
+    pub(crate) async fn catch_up(&self) {
+        let caught_up: Result<_, StoreError> = self.snapshots.poll().await;
+        if let Err(error) = caught_up {
+            tracing::warn!(error = %error, "the change just made is not in memory yet");
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Operators: who they are, and how they come and go.
+//!
+//! A token is looked up by its keyed hash at every request, in the database and not in
+//! memory, so that a removed operator is out at once on every node. The last working
+//! administrator can be neither removed nor left to expire by a removal; what is left
+//! then is recovery, which needs the guard and the machine, and is recorded.
+
+use std::sync::Arc;
+
+use segura_model::api::OperatorAdd;
+use segura_model::audit::{Actor, Event, Outcome, Record};
+use segura_model::duration::Seconds;
+use segura_model::{
+    Class, Classify, Clock, OperatorId, OperatorName, Random, Role, SecretText, Timestamp,
+};
+use segura_store::{StoreError, StoredOperator, Tx, Writer};
+use segura_vault::{Keyring, OperatorTokens, TokenShapeError};
+use serde_json::json;
+
+use super::access::{Operator, Permission};
+use super::refusals::{Refusal, Refusing, Stranger};
+use super::{Core, Origin};
+
+const DAY: i64 = 24 * 3600;
+/// How long a token lives unless the request says otherwise.
+const USUAL_LIFE: i64 = 90 * DAY;
+const LONGEST_LIFE: i64 = 366 * DAY;
+const SHORTEST_LIFE: i64 = 60;
+
+/// An operator and its token, to be shown once.
+#[derive(Debug)]
+pub struct Credential {
+    /// Who.
+    pub operator: Operator,
+    /// The token.
+    pub token: SecretText,
+}
+
+/// Why an operator was refused or not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorsError {
+    /// The role does not allow it.
+    #[error("operator `{name}` is {role} and may not {verb}")]
+    Forbidden {
+        /// Who.
+        name: OperatorName,
+        /// Its role.
+        role: Role,
+        /// What it tried.
+        verb: &'static str,
+        /// Under which the ledger has it.
+        refusal: Box<Refusal>,
+    },
+    /// Nobody could administer any more.
+    #[error("`{0}` is the last administrator with a working token: add another one first")]
+    LastAdmin(OperatorName),
+    /// The life asked for is out of bounds.
+    #[error("a token lives a minute to 366 days")]
+    Life,
+    /// The name is taken.
+    #[error("there is an operator `{0}` already: rotate it, or choose another name")]
+    NameTaken(OperatorName),
+    /// There is no such operator.
+    #[error("there is no operator `{0}`")]
+    NotFound(OperatorName),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The token is nobody's, or of another kind, or its time is over.
+    #[error("the operator token is not valid: it may be mistyped, expired, rotated or removed")]
+    Unknown {
+        /// Under which the ledger has it.
+        refusal: Box<Refusal>,
+    },
+}
+
+impl Classify for OperatorsError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Forbidden { .. } => Class::forbidden("role-forbids"),
+            Self::LastAdmin(_) => Class::conflict("last-admin"),
+            Self::Life => Class::bad_request("token-life"),
+            Self::NameTaken(_) => Class::conflict("operator-exists"),
+            Self::NotFound(_) => Class::not_found("operator-not-found"),
+            Self::Store(error) => error.class(),
+            Self::Unknown { .. } => Class::unauthenticated("operator-unknown"),
+        }
+    }
+}
+
+impl Refusing for OperatorsError {
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Forbidden { refusal, .. } | Self::Unknown { refusal } => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
+/// Operators and their tokens.
+#[derive(Clone)]
+pub struct OperatorService {
+    core: Arc<Core>,
+    tokens: Arc<OperatorTokens>,
+}
+
+impl OperatorService {
+    /// The service over this core.
+    pub const fn new(core: Arc<Core>, tokens: Arc<OperatorTokens>) -> Self {
+        Self { core, tokens }
+    }
+
+    /// Who presents this token, if it is an operator's that works.
+    pub async fn authenticate(
+        &self,
+        token: &SecretText,
+        origin: Origin,
+    ) -> Result<Operator, OperatorsError> {
+        // EXPOSE: the token is hashed.
+        let (class, why) = match self.tokens.hash(token.expose()) {
+            Ok(hash) => match self.core.store().operator_find_by_hash(&hash).await? {
+                Some(stored) if stored.expires_at > self.core.clock.now() => {
+                    return Ok(operator(stored));
+                }
+                Some(stored) => (
+                    Class::unauthenticated("operator-expired"),
+                    format!("the token of `{}` expired at {}", stored.name, stored.expires_at),
+                ),
+                None => (Class::unauthenticated("operator-unknown"), "it is nobody's".to_owned()),
+            },
+            Err(shape) => (shape.class(), TokenShapeError::to_string(&shape)),
+        };
+        let refusal = self.refuse(class, why, origin).await?;
+        Err(OperatorsError::Unknown { refusal: Box::new(refusal) })
+    }
+
+    /// Refuse somebody who presents nothing that could be an operator's token.
+    pub async fn refuse(
+        &self,
+        class: Class,
+        why: String,
+        origin: Origin,
+    ) -> Result<Refusal, OperatorsError> {
+        Ok(self.core.refusals.stranger(Stranger { origin, issuer: None, class, why }).await?)
+    }
+
+    /// Demand a permission of an operator.
+    pub async fn demand(
+        &self,
+        operator: &Operator,
+        permission: Permission,
+        origin: Origin,
+    ) -> Result<(), OperatorsError> {
+        if operator.may(permission) {
+            return Ok(());
+        }
+        let (name, role, verb) = (operator.name.clone(), operator.role, permission.verb());
+        let class = Class::forbidden("role-forbids");
+        let refusal =
+            self.core.refusals.operator(origin, Actor::from(operator), class, verb).await?;
+        Err(OperatorsError::Forbidden { name, role, verb, refusal: Box::new(refusal) })
+    }
+
+    /// Every operator, by name.
+    pub async fn list(&self) -> Result<Vec<StoredOperator>, OperatorsError> {
+        Ok(self.core.store().operator_list().await?)
+    }
+
+    /// Add an operator.
+    pub async fn add(
+        &self,
+        add: OperatorAdd,
+        by: &Operator,
+        origin: Origin,
+    ) -> Result<Credential, OperatorsError> {
+        let record = self.core.record(Event::OperatorAdd, Outcome::Changed, by.into(), origin);
+        let new = NewOperator { name: add.name, role: add.role, life: life(add.ttl)? };
+        new.add(&self.core.writer, &self.tokens, &*self.core.random, record).await
+    }
+
+    /// Give an operator a new token; the old one ends. An administrator may do that to
+    /// anyone, everyone to themselves.
+    pub async fn rotate(
+        &self,
+        name: OperatorName,
+        ttl: Option<Seconds>,
+        by: &Operator,
+        origin: Origin,
+    ) -> Result<Credential, OperatorsError> {
+        if by.name != name {
+            self.demand(by, Permission::OperatorWrite, origin).await?;
+        }
+        let life = life(ttl)?;
+        let record = self.core.record(Event::OperatorRotate, Outcome::Changed, by.into(), origin);
+        let (token, hash) = self.tokens.make(&*self.core.random);
+        let unit = self.core.writer.run(move |tx| Box::pin(rotate(tx, name, hash, life, record)));
+        let operator = unit.await?;
+        Ok(Credential { operator, token })
+    }
+
+    /// Remove an operator.
+    pub async fn remove(
+        &self,
+        name: OperatorName,
+        by: &Operator,
+        origin: Origin,
+    ) -> Result<(), OperatorsError> {
+        let record = self.core.record(Event::OperatorRemove, Outcome::Changed, by.into(), origin);
+        self.core.writer.run(move |tx| Box::pin(remove(tx, name, record))).await
+    }
+}
+
+/// Set up the first administrator, at `segura init`.
+pub async fn first(
+    writer: &Writer,
+    keyring: &Keyring,
+    name: OperatorName,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Credential, OperatorsError> {
+    let record = Record::new(Event::OperatorAdd, Outcome::Changed, clock.now(), Actor::Server);
+    let new = NewOperator { name, role: Role::Admin, life: USUAL_LIFE };
+    new.add(writer, &OperatorTokens::new(keyring), random, record).await
+}
+
+/// Give an administrator of this name a new token, or add one: with the guard, on the
+/// machine itself. An operator of another role is raised to administrator.
+pub async fn recover(
+    writer: &Writer,
+    keyring: &Keyring,
+    name: OperatorName,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Credential, OperatorsError> {
+    let record = Record::new(Event::OperatorRecover, Outcome::Changed, clock.now(), Actor::Server);
+    let tokens = OperatorTokens::new(keyring);
+    let (token, hash) = tokens.make(random);
+    let new =
+        stored(name, Role::Admin, hash, USUAL_LIFE, OperatorId::make(record.at, random), record.at);
+    let operator = writer.run(move |tx| Box::pin(replace(tx, new, record))).await?;
+    Ok(Credential { operator, token })
+}
+
+struct NewOperator {
+    name: OperatorName,
+    role: Role,
+    life: i64,
+}
+
+impl NewOperator {
+    async fn add(
+        self,
+        writer: &Writer,
+        tokens: &OperatorTokens,
+        random: &dyn Random,
+        mut record: Record,
+    ) -> Result<Credential, OperatorsError> {
+        let (token, hash) = tokens.make(random);
+        let id = OperatorId::make(record.at, random);
+        let new = stored(self.name, self.role, hash, self.life, id, record.at);
+        record.detail = described(&new);
+        let unit = writer.run(move |tx| {
+            Box::pin(async move {
+                if !tx.operator_add(&new).await? {
+                    return Err(OperatorsError::NameTaken(new.name));
+                }
+                tx.record(&record)?;
+                Ok(operator(new))
+            })
+        });
+        Ok(Credential { operator: unit.await?, token })
+    }
+}
+
+async fn remove(tx: &mut Tx, name: OperatorName, mut record: Record) -> Result<(), OperatorsError> {
+    let all = tx.operator_list().await?;
+    let Some(goes) = all.iter().find(|operator| operator.name == name) else {
+        return Err(OperatorsError::NotFound(name));
+    };
+    let works = |operator: &&StoredOperator| {
+        operator.role == Role::Admin && operator.expires_at > record.at
+    };
+    if !all.iter().filter(works).any(|operator| operator.name != name) {
+        return Err(OperatorsError::LastAdmin(name));
+    }
+    record.detail = described(goes);
+    tx.operator_remove(&name).await?;
+    Ok(tx.record(&record)?)
+}
+
+/// Put an operator in the place of whoever has the name.
+async fn replace(
+    tx: &mut Tx,
+    new: StoredOperator,
+    mut record: Record,
+) -> Result<Operator, OperatorsError> {
+    let before = tx.operator_find(&new.name).await?;
+    if before.is_some() {
+        tx.operator_remove(&new.name).await?;
+    }
+    tx.operator_add(&new).await?;
+    record.detail = json!({ "after": described(&new), "before": before.as_ref().map(described) });
+    tx.record(&record)?;
+    Ok(operator(new))
+}
+
+async fn rotate(
+    tx: &mut Tx,
+    name: OperatorName,
+    hash: [u8; 32],
+    life: i64,
+    mut record: Record,
+) -> Result<Operator, OperatorsError> {
+    let expires_at = record.at.plus(life);
+    if !tx.operator_rotate(&name, &hash, expires_at, record.at).await? {
+        return Err(OperatorsError::NotFound(name));
+    }
+    let rotated = tx.operator_find(&name).await?;
+    let rotated =
+        rotated.ok_or(StoreError::Invalid("an operator that was just rotated is gone"))?;
+    record.detail = described(&rotated);
+    tx.record(&record)?;
+    Ok(operator(rotated))
+}
+
+fn stored(
+    name: OperatorName,
+    role: Role,
+    token_hash: [u8; 32],
+    life: i64,
+    id: OperatorId,
+    now: Timestamp,
+) -> StoredOperator {
+    let expires_at = now.plus(life);
+    StoredOperator { id, name, role, token_hash, expires_at, created_at: now, rotated_at: now }
+}
+
+fn operator(stored: StoredOperator) -> Operator {
+    let StoredOperator { id, name, role, expires_at, .. } = stored;
+    Operator { id, name, role, expires_at }
+}
+
+/// What the ledger says of an operator.
+fn described(operator: &StoredOperator) -> serde_json::Value {
+    let StoredOperator { id, name, role, expires_at, .. } = operator;
+    json!({ "id": id, "name": name, "role": role, "expires_at": expires_at })
+}
+
+fn life(ttl: Option<Seconds>) -> Result<i64, OperatorsError> {
+    let life = ttl.map_or(USUAL_LIFE, Seconds::count);
+    if (SHORTEST_LIFE..=LONGEST_LIFE).contains(&life) {
+        Ok(life)
+    } else {
+        Err(OperatorsError::Life)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Operators come and go, and the last administrator stays.
+
+use segura_model::audit::{Actor, Event};
+use segura_model::duration::Seconds;
+use segura_model::{Classify, Clock, OperatorName, Role, SecretText};
+use segura_vault::SystemRandom;
+
+use super::{OperatorsError, recover};
+use crate::service::access::{Operator, Permission};
+use crate::service::testing::{World, origin};
+
+async fn who(world: &World, token: &SecretText) -> Result<Operator, OperatorsError> {
+    world.app.operators.authenticate(token, origin()).await
+}
+
+fn name(text: &str) -> OperatorName {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn an_operator_is_known_until_its_token_expires() {
+    let world = World::new().await;
+    assert_eq!(who(&world, &world.admin_token).await.unwrap(), world.admin);
+    let (author, token) = world.operator(Role::Author).await;
+    assert_eq!(who(&world, &token).await.unwrap(), author);
+    world.clock.advance(90 * 24 * 3600);
+    assert_eq!(who(&world, &token).await.unwrap_err().class().code, "operator-unknown");
+}
+
+#[tokio::test]
+async fn what_is_no_operators_token_is_refused_in_one_way() {
+    let world = World::new().await;
+    let (_, token) = world.operator(Role::Author).await;
+    world.app.operators.remove(name("an-author"), &world.admin, origin()).await.unwrap();
+    let changed = format!("{}x", world.admin_token.expose());
+    let mut told = std::collections::BTreeSet::new();
+    for token in [token, SecretText::new(changed), SecretText::new("sgr_x"), SecretText::new("")] {
+        told.insert(who(&world, &token).await.unwrap_err().to_string());
+    }
+    assert_eq!(told.len(), 1);
+    assert_eq!(world.records(Event::Refusal).await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_rotated_token_works_and_the_old_one_does_not() {
+    let world = World::new().await;
+    let (author, old) = world.operator(Role::Author).await;
+    let operators = &world.app.operators;
+    let week = Some(Seconds::new(7 * 24 * 3600));
+    let new = operators.rotate(author.name.clone(), week, &author, origin()).await.unwrap();
+    assert!(who(&world, &old).await.is_err());
+    let found = who(&world, &new.token).await.unwrap();
+    assert_eq!(found.expires_at, world.clock.now().plus(7 * 24 * 3600));
+
+    let other = operators.rotate(name("root"), None, &author, origin()).await.unwrap_err();
+    assert!(matches!(other, OperatorsError::Forbidden { .. }), "not somebody else's");
+    operators.rotate(author.name.clone(), None, &world.admin, origin()).await.unwrap();
+    let forever = Some(Seconds::new(400 * 24 * 3600));
+    let error = operators.rotate(author.name, forever, &world.admin, origin()).await.unwrap_err();
+    assert!(matches!(error, OperatorsError::Life));
+}
+
+#[tokio::test]
+async fn the_last_administrator_stays() {
+    let world = World::new().await;
+    let operators = &world.app.operators;
+    let root = name("root");
+    world.operator(Role::Author).await;
+    let remove = operators.remove(root.clone(), &world.admin, origin()).await;
+    assert!(matches!(remove, Err(OperatorsError::LastAdmin(_))));
+    world.operator(Role::Admin).await;
+    // An administrator whose token has expired helps nobody.
+    world.clock.advance(89 * 24 * 3600);
+    operators.rotate(root.clone(), None, &world.admin, origin()).await.unwrap();
+    world.clock.advance(2 * 24 * 3600);
+    let remove = operators.remove(root.clone(), &world.admin, origin()).await;
+    assert!(matches!(remove, Err(OperatorsError::LastAdmin(_))));
+    operators.rotate(name("an-admin"), None, &world.admin, origin()).await.unwrap();
+    operators.remove(root.clone(), &world.admin, origin()).await.unwrap();
+    let gone = operators.remove(root, &world.admin, origin()).await;
+    assert!(matches!(gone, Err(OperatorsError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn every_change_is_in_the_ledger_with_who_made_it() {
+    let world = World::new().await;
+    world.operator(Role::Auditor).await;
+    let taken =
+        segura_model::api::OperatorAdd { name: name("an-auditor"), role: Role::Admin, ttl: None };
+    let error = world.app.operators.add(taken, &world.admin, origin()).await.unwrap_err();
+    assert!(matches!(error, OperatorsError::NameTaken(_)));
+    let records = world.records(Event::OperatorAdd).await;
+    assert_eq!(records.len(), 2, "the first one and the auditor");
+    assert_eq!(records[1].actor, Actor::from(&world.admin));
+    assert_eq!(records[1].detail["name"], "an-auditor");
+}
+
+#[tokio::test]
+async fn recovery_makes_an_administrator_and_says_so() {
+    let world = World::new().await;
+    let (_, old) = world.operator(Role::Author).await;
+    for who in ["an-author", "somebody-new"] {
+        let made =
+            recover(&world.core.writer, &world.keyring, name(who), &*world.clock, &SystemRandom);
+        let made = made.await.unwrap();
+        let found = world.app.operators.authenticate(&made.token, origin()).await.unwrap();
+        assert_eq!(found.role, Role::Admin);
+    }
+    assert!(who(&world, &old).await.is_err());
+    let records = world.records(Event::OperatorRecover).await;
+    assert_eq!(records[0].detail["before"]["role"], "author");
+    assert_eq!(records[0].actor, Actor::Server);
+}
+
+#[tokio::test]
+async fn a_role_that_does_not_allow_it_is_told_and_recorded() {
+    let world = World::new().await;
+    let (auditor, _) = world.operator(Role::Auditor).await;
+    let operators = &world.app.operators;
+    operators.demand(&auditor, Permission::AuditRead, origin()).await.unwrap();
+    let error = operators.demand(&auditor, Permission::SecretWrite, origin()).await.unwrap_err();
+    assert_eq!(error.to_string(), "operator `an-auditor` is auditor and may not write secrets");
+    assert_eq!(world.records(Event::Refusal).await[0].actor, Actor::from(&auditor));
+}

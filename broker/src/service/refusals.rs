@@ -1,0 +1,314 @@
+//! Refusals: what the ledger keeps of them, and what the caller learns.
+//!
+//! Two questions that one answer settles (design, decisions 5 and 10). Who matched some
+//! policy's anchor is a rightful owner: the refusal is recorded whole and explained.
+//! Anyone else, token verified or not, is counted, and told that access was refused and
+//! under which id; the first of each owner and network are kept whole, so that an
+//! operator can open those ids.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use segura_model::api::{FailedCheck, SecretFault};
+use segura_model::audit::{Actor, Event, Outcome, Record, ReleasedPath};
+use segura_model::policy::{Scope, Trace, explain};
+use segura_model::{
+    Class, Classify, Clock, DenialId, IssuerId, Random, SecretPath, SessionId, Workload,
+};
+use segura_store::{ChangeNumber, Commit, Entry, StoreError, Tally, Writer};
+use serde_json::json;
+
+use super::Origin;
+use super::quota::Quota;
+use super::snapshot::Snapshot;
+use super::trust::seen::Seen;
+
+/// Refusals kept whole in an hour: of one verified owner, and of all.
+const OWNER_QUOTA: (u32, u32) = (10, 300);
+/// The same of one network without a verified token, and of all.
+const STRANGER_QUOTA: (u32, u32) = (5, 200);
+
+/// A refusal, as far as the caller may know it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refusal {
+    class: Class,
+    detail: String,
+    /// Under which an operator may open it.
+    pub denial: DenialId,
+    /// The checks that failed, for the rightful owner.
+    pub checks: Vec<FailedCheck>,
+    /// The wanted secrets that could not be given, for the rightful owner.
+    pub secrets: Vec<SecretFault>,
+}
+
+impl Classify for Refusal {
+    fn class(&self) -> Class {
+        self.class
+    }
+}
+
+/// An error that may be a refusal.
+pub trait Refusing: Classify {
+    /// The refusal that the caller was given, if it was refused.
+    fn refusal(&self) -> Option<&Refusal>;
+}
+
+impl Refusing for Refusal {
+    fn refusal(&self) -> Option<&Refusal> {
+        Some(self)
+    }
+}
+
+/// A verified workload that is refused, and from what it was decided.
+pub(crate) struct Case<'a> {
+    pub(crate) origin: Origin,
+    pub(crate) workload: &'a Workload,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) wanted: &'a [SecretPath],
+    pub(crate) session: Option<SessionId>,
+    /// Whether some policy's anchor matches, or it was granted something.
+    pub(crate) standing: CaseStanding,
+}
+
+/// What a verified workload is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CaseStanding {
+    /// A rightful owner, who is told why.
+    Known,
+    /// A stranger, who is told nothing.
+    Stranger,
+}
+
+/// What came of a refusal.
+pub(crate) enum Turned {
+    /// The caller is refused, and it is written down.
+    Away(Refusal),
+    /// It was decided from an older number: nothing is written, decide anew.
+    Overtaken(ChangeNumber),
+}
+
+/// Somebody of whom nothing is proved.
+pub(crate) struct Stranger {
+    pub(crate) origin: Origin,
+    /// The issuer entry that the token claims.
+    pub(crate) issuer: Option<IssuerId>,
+    pub(crate) class: Class,
+    /// Why, for operators.
+    pub(crate) why: String,
+}
+
+/// Why it is refused.
+pub(crate) struct Verdict {
+    pub(crate) class: Class,
+    pub(crate) detail: String,
+    pub(crate) secrets: Vec<SecretFault>,
+}
+
+/// Writes refusals down and words them.
+pub struct Refusals {
+    writer: Writer,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    owners: Quota<(IssuerId, String, String)>,
+    strangers: Quota<(Option<IssuerId>, IpAddr)>,
+}
+
+impl Refusals {
+    pub(crate) fn new(writer: Writer, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        let owners = Quota::new(OWNER_QUOTA.0, OWNER_QUOTA.1);
+        let strangers = Quota::new(STRANGER_QUOTA.0, STRANGER_QUOTA.1);
+        Self { writer, clock, random, owners, strangers }
+    }
+
+    /// Refuse a stranger, whatever the number is.
+    pub(crate) async fn stranger(&self, stranger: Stranger) -> Result<Refusal, StoreError> {
+        let (refusal, entry) = self.estrange(stranger);
+        self.writer.submit(entry).await?;
+        Ok(refusal)
+    }
+
+    /// Refuse a stranger whom another number may know.
+    pub(crate) async fn stranger_at(
+        &self,
+        number: ChangeNumber,
+        stranger: Stranger,
+    ) -> Result<Turned, StoreError> {
+        let (refusal, entry) = self.estrange(stranger);
+        self.write(number, entry, refusal).await
+    }
+
+    fn estrange(&self, stranger: Stranger) -> (Refusal, Entry) {
+        let Stranger { origin, issuer, class, why } = stranger;
+        let denial = self.make_id();
+        let owner = (issuer.clone(), network(origin.client));
+        let entry = if self.strangers.take(&[owner], self.clock.now()) {
+            let actor = Actor::Stranger { issuer };
+            let mut record = self.record(actor, origin, denial, class);
+            record.detail = json!({ "why": why });
+            Entry { records: vec![record], ..Entry::default() }
+        } else {
+            tally(origin, issuer, class)
+        };
+        (told_nothing(denial), entry)
+    }
+
+    /// Refuse an operator whom its role does not allow something. Who is known is told.
+    pub(crate) async fn operator(
+        &self,
+        origin: Origin,
+        actor: Actor,
+        class: Class,
+        tried: &str,
+    ) -> Result<Refusal, StoreError> {
+        let denial = self.make_id();
+        let mut record = self.record(actor, origin, denial, class);
+        record.detail = json!({ "tried": tried });
+        self.writer.submit(Entry { records: vec![record], ..Entry::default() }).await?;
+        let detail = format!("this operator may not {tried}");
+        Ok(Refusal { class, detail, denial, checks: Vec::new(), secrets: Vec::new() })
+    }
+
+    /// Refuse a verified workload.
+    pub(crate) async fn workload(
+        &self,
+        case: &Case<'_>,
+        verdict: Verdict,
+        seen: &Seen,
+    ) -> Result<Turned, StoreError> {
+        match case.standing {
+            CaseStanding::Known => self.owner(case, verdict).await,
+            CaseStanding::Stranger => self.verified_stranger(case, &verdict, seen).await,
+        }
+    }
+
+    async fn owner(&self, case: &Case<'_>, verdict: Verdict) -> Result<Turned, StoreError> {
+        let denial = self.make_id();
+        let trace = self.explain(case, Scope::Candidates);
+        let mut record = self.record_case(case, denial, verdict.class);
+        record.detail = json!({ "trace": trace, "secrets": verdict.secrets });
+        let checks = failed_checks(&trace.for_caller());
+        let Verdict { class, detail, secrets } = verdict;
+        let refusal = Refusal { class, detail, denial, checks, secrets };
+        let entry = Entry { records: vec![record], ..Entry::default() };
+        self.write(case.snapshot.change, entry, refusal).await
+    }
+
+    async fn verified_stranger(
+        &self,
+        case: &Case<'_>,
+        verdict: &Verdict,
+        seen: &Seen,
+    ) -> Result<Turned, StoreError> {
+        let denial = self.make_id();
+        let Workload { issuer, anchors, .. } = case.workload;
+        let owners: Vec<_> =
+            anchors.iter().map(|(name, id)| (issuer.clone(), name.clone(), id.clone())).collect();
+        let entry = if self.owners.take(&owners, self.clock.now()) {
+            // Asking every policy of the issuer is dear, so it is done within the quota.
+            seen.note(case.snapshot.policies.pending(case.workload));
+            let mut record = self.record_case(case, denial, verdict.class);
+            record.detail = json!({ "trace": self.explain(case, Scope::All) });
+            Entry { records: vec![record], ..Entry::default() }
+        } else {
+            tally(case.origin, Some(issuer.clone()), verdict.class)
+        };
+        self.write(case.snapshot.change, entry, told_nothing(denial)).await
+    }
+
+    async fn write(
+        &self,
+        decided_at: ChangeNumber,
+        entry: Entry,
+        refusal: Refusal,
+    ) -> Result<Turned, StoreError> {
+        let entry = Entry { decided_at: Some(decided_at), ..entry };
+        match self.writer.submit(entry).await? {
+            Commit::Stale { now } => Ok(Turned::Overtaken(now)),
+            Commit::Done { .. } | Commit::SessionEnded | Commit::Spent(_) => {
+                Ok(Turned::Away(refusal))
+            }
+        }
+    }
+
+    fn explain(&self, case: &Case<'_>, scope: Scope) -> Trace {
+        explain(&case.snapshot.policies, case.workload, case.wanted, self.clock.now(), scope)
+    }
+
+    fn record_case(&self, case: &Case<'_>, denial: DenialId, class: Class) -> Record {
+        let mut record = self.record(Actor::from(case.workload), case.origin, denial, class);
+        record.session = case.session;
+        record.paths = case.wanted.iter().map(not_looked_up).collect();
+        record
+    }
+
+    fn record(&self, actor: Actor, origin: Origin, denial: DenialId, class: Class) -> Record {
+        let mut record = Record::new(Event::Refusal, Outcome::Refused, self.clock.now(), actor);
+        record.client = Some(origin.client);
+        record.request = Some(origin.request);
+        record.denial = Some(denial);
+        record.code = Some(class.code.to_owned());
+        record
+    }
+
+    fn make_id(&self) -> DenialId {
+        DenialId::make(self.clock.now(), &*self.random)
+    }
+}
+
+fn tally(origin: Origin, issuer: Option<IssuerId>, class: Class) -> Entry {
+    let tally = Tally { issuer, code: class.code.to_owned(), client: origin.client };
+    Entry { tallies: vec![tally], ..Entry::default() }
+}
+
+/// The one answer to everybody who is not known: same status, same words.
+fn told_nothing(denial: DenialId) -> Refusal {
+    Refusal {
+        class: Class::forbidden("access-refused"),
+        detail: format!(
+            "access was refused; an operator can see why with `segura policy explain --denial {denial}`"
+        ),
+        denial,
+        checks: Vec::new(),
+        secrets: Vec::new(),
+    }
+}
+
+fn not_looked_up(path: &SecretPath) -> ReleasedPath {
+    ReleasedPath { path: path.clone(), version: None, fields: Vec::new() }
+}
+
+fn failed_checks(trace: &Trace) -> Vec<FailedCheck> {
+    let unmatched = trace.policies.iter().filter(|policy| !policy.matched);
+    let failed = unmatched.flat_map(|policy| {
+        policy.checks.iter().filter(|check| !check.passed).map(|check| FailedCheck {
+            policy: policy.policy.clone(),
+            claim: check.claim.clone(),
+            expected: check.expected.clone(),
+            presented: check.presented.clone(),
+            cause: check.cause.clone(),
+            fix: check.fix.clone(),
+        })
+    });
+    failed.collect()
+}
+
+/// The /24 or /64 of an address.
+fn network(client: IpAddr) -> IpAddr {
+    match client {
+        IpAddr::V4(address) => (u32::from(address) & 0xffff_ff00).to_be_bytes().into(),
+        IpAddr::V6(address) => (u128::from(address) & !u128::from(u64::MAX)).to_be_bytes().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_are_told_apart_by_network() {
+        let of = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(of("192.0.2.77"), "192.0.2.0");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+    }
+}

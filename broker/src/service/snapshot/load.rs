@@ -1,0 +1,126 @@
+//! Loading a snapshot: all of it, or what the feed says has changed.
+//!
+//! A stored policy or entry that this version cannot use is left out with an error in
+//! the log: it grants nothing, and the rest goes on.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use segura_model::policy::{PolicyDraft, PolicySet, TrustPolicy};
+use segura_model::{IssuerEntry, PolicyName, SecretPath};
+use segura_store::{Change, ChangeKind, Changes, Store, StoreError, StoredPolicy};
+
+use super::Snapshot;
+use crate::oidc::{IssuerSet, IssuerSetError};
+use crate::service::epochs::{self, Epochs};
+
+/// Beyond this many changed policies, all are read at once.
+const MANY: usize = 100;
+
+/// Load everything.
+pub(super) async fn everything(store: &Store) -> Result<Snapshot, StoreError> {
+    // The number first: what is read after it can only be newer.
+    let change = store.change_number().await?;
+    let entries = store.issuer_list().await?.into_iter().map(|stored| stored.entry).collect();
+    let issuers = Arc::new(issuer_set(entries));
+    let stored = store.policy_list().await?;
+    let for_policies = Arc::clone(&issuers);
+    let policies = off_worker(move || {
+        PolicySet::build(stored.iter().filter_map(|row| policy(&for_policies, row)).collect())
+    })
+    .await?;
+    let epochs = Epochs::parse(store.meta_find(epochs::KEY).await?.as_deref())?;
+    Ok(Snapshot { change, issuers, policies: Arc::new(policies), epochs: Arc::new(epochs) })
+}
+
+/// The snapshot after these changes.
+pub(super) async fn changed(
+    store: &Store,
+    before: Arc<Snapshot>,
+    changes: &Changes,
+) -> Result<Snapshot, StoreError> {
+    let of_kind = |kind| changes.list.iter().filter(move |change| change.kind == kind);
+    let names: BTreeSet<PolicyName> =
+        of_kind(ChangeKind::Policy).filter_map(|change| change.key.parse().ok()).collect();
+    // Every policy of a changed entry compiles anew, also one that did not before.
+    if of_kind(ChangeKind::Issuer).next().is_some() || names.len() > MANY {
+        return everything(store).await;
+    }
+    let epochs = if of_kind(ChangeKind::Meta).any(|change| change.key == epochs::KEY) {
+        Arc::new(Epochs::parse(store.meta_find(epochs::KEY).await?.as_deref())?)
+    } else {
+        Arc::clone(&before.epochs)
+    };
+    let policies = if names.is_empty() {
+        Arc::clone(&before.policies)
+    } else {
+        Arc::new(replace_policies(store, &before, names).await?)
+    };
+    Ok(Snapshot { change: changes.now, issuers: Arc::clone(&before.issuers), policies, epochs })
+}
+
+/// Whether a kept secret is touched by these changes.
+pub(super) fn touches(changes: &[Change]) -> impl Fn(&SecretPath) -> bool {
+    let changes = changes.iter().filter(|change| change.kind == ChangeKind::Secret);
+    let paths: HashSet<String> = changes.map(|change| change.key.clone()).collect();
+    move |path| paths.contains(path.as_str())
+}
+
+async fn replace_policies(
+    store: &Store,
+    before: &Arc<Snapshot>,
+    names: BTreeSet<PolicyName>,
+) -> Result<PolicySet, StoreError> {
+    let mut replaced = Vec::new();
+    for name in &names {
+        let stored = store.policy_find(name).await?;
+        replaced.extend(stored.and_then(|row| policy(&before.issuers, &row)));
+    }
+    let before = Arc::clone(before);
+    off_worker(move || {
+        let kept = before.policies.iter().filter(|policy| !names.contains(policy.name()));
+        PolicySet::build(kept.cloned().chain(replaced).collect())
+    })
+    .await
+}
+
+/// Indexing ten thousand policies takes milliseconds, which no worker should stand still.
+async fn off_worker<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Stopped)
+}
+
+/// The set of these entries, without those that clash or are not understood.
+fn issuer_set(mut entries: Vec<IssuerEntry>) -> IssuerSet {
+    loop {
+        let error = match IssuerSet::build(entries.clone()) {
+            Ok(set) => return set,
+            Err(error) => error,
+        };
+        let unusable = match &error {
+            IssuerSetError::Ambiguous { second, .. } => second,
+            IssuerSetError::UnknownPreset { issuer, .. } => issuer,
+        };
+        tracing::error!(issuer = %unusable, error = %error, "an issuer entry is left out");
+        entries.retain(|entry| entry.id != *unusable);
+    }
+}
+
+fn policy(issuers: &IssuerSet, row: &StoredPolicy) -> Option<Arc<TrustPolicy>> {
+    let left_out = |error: &dyn std::fmt::Display| {
+        tracing::error!(policy = %row.name, error = %error, "a policy is left out");
+    };
+    let Some(entry) = issuers.by_id(&row.issuer) else {
+        left_out(&"its issuer entry is not there");
+        return None;
+    };
+    let Some(preset) = segura_plugins::preset(&entry.preset) else {
+        left_out(&"its issuer's preset is not known");
+        return None;
+    };
+    let draft: PolicyDraft =
+        serde_json::from_str(&row.body).inspect_err(|error| left_out(error)).ok()?;
+    let policy = TrustPolicy::compile(draft, entry, preset);
+    policy.inspect_err(|error| left_out(error)).ok().map(Arc::new)
+}

@@ -1,0 +1,47 @@
+//! What would happen to a token, or to claims that no token has yet; nothing is spent.
+
+use segura_model::api::{ExplainAnswer, ExplainRequest};
+use segura_model::policy::{Scope, explain};
+use segura_model::{Claims, IssuerId, SecretPath, Workload};
+
+use super::{TrustError, TrustService};
+use crate::service::snapshot::Snapshot;
+
+impl TrustService {
+    /// Every policy of the issuer, and each check, for an operator.
+    pub async fn explain(&self, request: ExplainRequest) -> Result<ExplainAnswer, TrustError> {
+        let ExplainRequest { token, claims, issuer, secrets } = request;
+        let snapshot = self.core.snapshots.current().await?;
+        let workload = match (token, claims, issuer) {
+            (Some(token), None, None) => {
+                // EXPOSE: the token is what is verified.
+                let verified = self.core.verifier.verify(&snapshot.issuers, token.expose()).await;
+                verified.map_err(TrustError::Token)?.workload
+            }
+            (None, Some(claims), Some(issuer)) => imagined(&snapshot, &issuer, claims)?,
+            _ => return Err(TrustError::Ask),
+        };
+        let paths: Vec<SecretPath> = secrets.into_iter().map(|wanted| wanted.path).collect();
+        let now = self.core.clock.now();
+        let trace = explain(&snapshot.policies, &workload, &paths, now, Scope::All);
+        Ok(ExplainAnswer { issuer: workload.issuer, subject: workload.subject, trace })
+    }
+}
+
+/// The workload that a token with these claims would be.
+fn imagined(
+    snapshot: &Snapshot,
+    issuer: &IssuerId,
+    claims: Claims,
+) -> Result<Workload, TrustError> {
+    let entry = snapshot.issuers.by_id(issuer);
+    let entry = entry.ok_or_else(|| TrustError::IssuerNotFound(issuer.clone()))?;
+    let preset = segura_plugins::preset(&entry.preset);
+    let preset = preset.ok_or_else(|| TrustError::IssuerNotFound(issuer.clone()))?;
+    let refuse = |why: String| TrustError::Claims { issuer: issuer.clone(), why };
+    // Which audience is no question of policy, so any of the entry's will do.
+    let audience = entry.audiences.first().cloned();
+    let audience = audience.ok_or_else(|| refuse("the entry accepts no audience".to_owned()))?;
+    Workload::from_claims(entry, preset, audience, claims)
+        .map_err(|error| refuse(error.to_string()))
+}

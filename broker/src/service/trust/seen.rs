@@ -1,0 +1,59 @@
+//! Ids seen in tokens that would fit a pending policy, but for its anchor.
+//!
+//! They wait here for an operator to confirm them with `segura policy pin`. In memory and
+//! of this node only: the refusal that taught them is in the ledger with the same ids.
+//! Bounded, and fed only by refusals within their quota.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use segura_model::PolicyName;
+use segura_model::policy::TrustPolicy;
+
+/// Sets of ids of one policy.
+const MAX_SETS: usize = 20;
+/// Policies.
+const MAX_POLICIES: usize = 1000;
+
+/// Claims and the ids in them.
+pub(crate) type Ids = BTreeMap<String, String>;
+
+/// What was seen since the server started.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(Mutex<HashMap<PolicyName, Vec<Ids>>>);
+
+impl Seen {
+    /// Remember the ids of a workload that these policies would fit.
+    pub(crate) fn note<'p>(&self, fitting: impl Iterator<Item = (&'p Arc<TrustPolicy>, Ids)>) {
+        let mut seen = self.lock();
+        for (policy, ids) in fitting {
+            if seen.len() >= MAX_POLICIES && !seen.contains_key(policy.name()) {
+                continue;
+            }
+            let sets = seen.entry(policy.name().clone()).or_default();
+            if sets.len() < MAX_SETS && !sets.contains(&ids) {
+                sets.push(ids);
+            }
+        }
+    }
+
+    /// The ids seen for a policy, in the order in which they first came.
+    pub(crate) fn of(&self, policy: &PolicyName) -> Vec<Ids> {
+        self.lock().get(policy).cloned().unwrap_or_default()
+    }
+
+    /// Forget what was seen for a policy: it was written anew, pinned or removed.
+    pub(crate) fn forget(&self, policy: &PolicyName) {
+        self.lock().remove(policy);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PolicyName, Vec<Ids>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ids as a person types them: `repository_id=456789`.
+pub(crate) fn shown(ids: &Ids) -> String {
+    let pairs: Vec<String> = ids.iter().map(|(claim, id)| format!("{claim}={id}")).collect();
+    pairs.join(" ")
+}

@@ -1,0 +1,260 @@
+//! From settings to a running server; tests call it too.
+//!
+//! The order is what matters: nothing listens before the database is migrated, the
+//! keyring open and the application assembled; on the way down nothing is closed before
+//! what still uses it. The runtime must be a multi-threaded one: it carries the database's
+//! connections, while requests run on the workers' own event loops.
+
+mod error;
+mod process;
+mod serve;
+mod shelf;
+mod world;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use segura_model::{Clock, Random};
+use segura_plugins::Env;
+use segura_store::{DatabaseUrl, OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask};
+use segura_vault::{Keyring, LedgerMac, WrappedKeyring};
+
+use crate::app::{App, Parts};
+use crate::config::{Config, GuardSource, Tls};
+use crate::http::health::Health;
+use crate::http::limits::Edge;
+use crate::http::metrics::Metrics;
+use crate::jobs::{self, CertificateSource, DiskGuard, Jobs};
+use crate::net::{HttpFetch, OutboundProxy};
+use crate::oidc::{DevIssuers, Verifier};
+use crate::tls::{Certificates, GivenCertificate, ManagedCertificate};
+
+pub use error::StartError;
+pub use process::harden;
+pub use shelf::StoreShelf;
+pub use world::{World, check_world, mark_world};
+
+use self::serve::Sockets;
+
+/// A server that is ready to run.
+pub struct Server {
+    sockets: Sockets,
+    shared: Arc<Shared>,
+    jobs: Jobs,
+    writer_task: WriterTask,
+}
+
+/// What every worker shares.
+struct Shared {
+    app: Arc<App>,
+    config: Config,
+    edge: actix_web::web::Data<Edge>,
+    health: actix_web::web::Data<Health>,
+    metrics: Arc<Metrics>,
+}
+
+/// Build a server from its settings.
+pub async fn build(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    env: &dyn Env,
+) -> Result<Server, StartError> {
+    build_world(World::Real, config, clock, random, env).await
+}
+
+/// Build a server of this world: a real one, or that of `segura dev`.
+pub async fn build_world(
+    world: World,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    env: &dyn Env,
+) -> Result<Server, StartError> {
+    let proxy = OutboundProxy::from_env(env)?;
+    let store = Store::open(&config.database, OpenOptions::new(OpenMode::Exclusive)).await?;
+    store.migrate().await?;
+    check_world(&store, world).await?;
+    let keyring = Arc::new(open_keyring(&store, config.guard.clone()).await?);
+    let (writer, writer_task) = Writer::start(
+        store.clone(),
+        WriterOptions {
+            queue: config.limits.queue,
+            clock: clock.clone(),
+            random: random.clone(),
+            head_mac: Arc::new(LedgerMac::new(&keyring)),
+        },
+    )
+    .await?;
+    let verifier = Arc::new(Verifier::with(
+        Arc::new(HttpFetch::new(&proxy)?),
+        clock.clone(),
+        Arc::new(StoreShelf::new(store.clone(), writer.clone())),
+        match world {
+            World::Dev => DevIssuers::Accept,
+            World::Real => DevIssuers::Refuse,
+        },
+        i64::try_from(config.limits.keys_max_stale.as_secs()).unwrap_or(i64::MAX),
+    ));
+    let app = App::assemble(Parts {
+        store: store.clone(),
+        writer: writer.clone(),
+        keyring: keyring.clone(),
+        verifier: verifier.clone(),
+        clock: clock.clone(),
+        random: random.clone(),
+        config: config.clone(),
+    })
+    .await
+    .map_err(|error| StartError::App(error.into()))?;
+    let app = Arc::new(app);
+    warn_about_plain_issuers(&app);
+
+    let source = certificate_source(&config, &store, &writer, &keyring, &clock, &random)?;
+    let certificates = match &source {
+        Some(source) => Some(Arc::new(Certificates::new(first_certificate(source).await?))),
+        None => None,
+    };
+    let disk = Arc::new(match &config.database {
+        DatabaseUrl::Postgres(_) => DiskGuard::idle(),
+        DatabaseUrl::Sqlite(_) => {
+            DiskGuard::watching(config.server.data_dir.clone(), config.limits.min_free_disk)
+        }
+    });
+    let sockets = Sockets::open(&config, certificates.clone())?;
+    let jobs = background(&app, &writer, &verifier, &disk, source.zip(certificates.clone()));
+    let metrics = Arc::new(Metrics::new());
+    let issuers = app.clone();
+    let health = Health {
+        store,
+        issuers: Box::new(move || issuers.issuers()),
+        verifier,
+        certificates,
+        disk: disk.clone(),
+        clock: clock.clone(),
+    };
+    let edge = Edge {
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        body_time: config.limits.body_time,
+        clock,
+        random,
+        disk,
+        metrics: metrics.clone(),
+    };
+    let (edge, health) = (actix_web::web::Data::new(edge), actix_web::web::Data::new(health));
+    let shared = Arc::new(Shared { app, config, edge, health, metrics });
+    Ok(Server { sockets, shared, jobs, writer_task })
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.sockets.address()
+    }
+
+    /// Where `/metrics` is.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.sockets.metrics_address()
+    }
+
+    /// The application behind the routes.
+    pub fn app(&self) -> &Arc<App> {
+        &self.shared.app
+    }
+
+    /// Serve until SIGTERM or SIGINT, then finish what runs and stop.
+    pub async fn run(self) -> Result<(), StartError> {
+        let signal = process::stop_signal().map_err(StartError::Signals)?;
+        self.run_until(signal).await
+    }
+
+    /// Serve until `stop` completes, then finish what runs and stop.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+        let Self { sockets, shared, jobs, writer_task } = self;
+        let served = serve::serve(sockets, &shared, stop).await;
+        jobs.stop().await;
+        drop(shared);
+        // Last: whatever was decided before is durable when the process ends.
+        writer_task.stop().await;
+        served
+    }
+}
+
+/// Read the guard and open the keyring; a passphrase takes a moment of processor time.
+async fn open_keyring(store: &Store, guard: GuardSource) -> Result<Keyring, StartError> {
+    let wrapped = store.keyring_load().await?.ok_or(StartError::NotInitialised)?;
+    tokio::task::spawn_blocking(move || {
+        let guard = guard.read()?;
+        Ok(Keyring::open(&WrappedKeyring::from_bytes(wrapped), &guard)?)
+    })
+    .await
+    .map_err(|_| StartError::Interrupted)?
+}
+
+fn certificate_source(
+    config: &Config,
+    store: &Store,
+    writer: &Writer,
+    keyring: &Arc<Keyring>,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+) -> Result<Option<CertificateSource>, StartError> {
+    Ok(match &config.tls {
+        Tls::Files { cert_file, key_file } => Some(CertificateSource::Files {
+            cert_file: cert_file.clone(),
+            key_file: key_file.clone(),
+        }),
+        Tls::Managed => Some(CertificateSource::Managed(ManagedCertificate {
+            store: store.clone(),
+            writer: writer.clone(),
+            keyring: keyring.clone(),
+            names: ManagedCertificate::names(&config.server.urls)?,
+            clock: clock.clone(),
+            random: random.clone(),
+        })),
+        Tls::Off => None,
+    })
+}
+
+async fn first_certificate(source: &CertificateSource) -> Result<crate::tls::Shown, StartError> {
+    Ok(match source {
+        CertificateSource::Files { cert_file, key_file } => {
+            GivenCertificate::read(cert_file, key_file)?.into_shown()
+        }
+        CertificateSource::Managed(managed) => managed.current().await?,
+    })
+}
+
+/// Start what runs on its own.
+fn background(
+    app: &Arc<App>,
+    writer: &Writer,
+    verifier: &Arc<Verifier>,
+    disk: &Arc<DiskGuard>,
+    certificates: Option<(CertificateSource, Arc<Certificates>)>,
+) -> Jobs {
+    let mut jobs = Jobs::new();
+    let disk = disk.clone();
+    jobs.every(SECONDS * 5, move || {
+        disk.look();
+        std::future::ready(())
+    });
+    let (keys, issuers) = (verifier.clone(), app.clone());
+    jobs.every(SECONDS * 60, move || jobs::refresh(keys.clone(), issuers.issuers()));
+    let writer = writer.clone();
+    jobs.every(SECONDS * 300, move || jobs::purge(writer.clone()));
+    if let Some((source, certificates)) = certificates {
+        let source = Arc::new(source);
+        jobs.every(SECONDS * 60, move || jobs::renew(source.clone(), certificates.clone()));
+    }
+    jobs
+}
+
+fn warn_about_plain_issuers(app: &App) {
+    for entry in app.issuers().iter().filter(|entry| entry.iss.is_loopback_http()) {
+        tracing::warn!(issuer = %entry.id, "this issuer is trusted over plain http on this machine");
+    }
+}
+
+const SECONDS: Duration = Duration::from_secs(1);

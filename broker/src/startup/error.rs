@@ -1,0 +1,78 @@
+//! Why a server does not start.
+
+use segura_model::{Class, Classify};
+use segura_store::StoreError;
+use segura_vault::KeyringError;
+
+use crate::config::GuardReadError;
+use crate::net::{HttpFetchError, ListenError, ProxyError};
+use crate::tls::{GivenError, ManagedError};
+
+/// Why a server does not start, or stopped serving.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The application behind the routes could not be assembled.
+    #[error("the application could not be assembled")]
+    App(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The server's own certificate cannot be had.
+    #[error("the server has no certificate to show")]
+    Certificate(#[from] ManagedError),
+    /// The given certificate cannot be used.
+    #[error("the given certificate cannot be used")]
+    GivenCertificate(#[from] GivenError),
+    /// The guard cannot be read.
+    #[error("the guard of the keyring cannot be read")]
+    Guard(#[from] GuardReadError),
+    /// The process is stopping.
+    #[error("the start was interrupted")]
+    Interrupted,
+    /// The guard does not open the keyring.
+    #[error("the keyring does not open")]
+    Keyring(#[from] KeyringError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// There is no keyring.
+    #[error("this database has no keyring yet: run `segura init` with these settings first")]
+    NotInitialised,
+    /// The way out is misconfigured.
+    #[error(transparent)]
+    Outbound(#[from] HttpFetchError),
+    /// The environment's proxy is none.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// Serving ended with an error of the system.
+    #[error("serving failed")]
+    Serve(#[source] std::io::Error),
+    /// The system refuses signal handlers.
+    #[error("signals cannot be received")]
+    Signals(#[source] std::io::Error),
+    /// The database.
+    #[error("the database cannot be used")]
+    Store(#[from] StoreError),
+    /// The TLS library refuses the certificate.
+    #[error("the TLS settings cannot be used")]
+    Tls(#[from] rustls::Error),
+    /// A dev world's database for a real server, or the other way round.
+    #[error("{0}")]
+    World(&'static str),
+}
+
+impl Classify for StartError {
+    fn class(&self) -> Class {
+        match self {
+            Self::App(_) | Self::Serve(_) | Self::Signals(_) | Self::Tls(_) => {
+                Class::internal("start-failed")
+            }
+            Self::Certificate(_) | Self::GivenCertificate(_) => Class::bad_request("certificate"),
+            Self::Guard(error) => error.class(),
+            Self::Interrupted => Class::unavailable("interrupted"),
+            Self::Keyring(error) => error.class(),
+            Self::Listen(_) => Class::conflict("address-in-use"),
+            Self::NotInitialised => Class::not_found("not-initialised"),
+            Self::Outbound(_) | Self::Proxy(_) => Class::bad_request("proxy-invalid"),
+            Self::Store(error) => error.class(),
+            Self::World(_) => Class::conflict("other-world"),
+        }
+    }
+}

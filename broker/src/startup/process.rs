@@ -1,0 +1,29 @@
+//! What the process asks of the system: no core dumps, no peeking, signals.
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Keep the process's memory to itself: no core dump, and no debugger of the same user.
+/// Root can still read it.
+pub fn harden() {
+    let no_core = Rlimit { current: Some(0), maximum: Some(0) };
+    let limited = setrlimit(Resource::Core, no_core);
+    let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    if let Err(error) = limited.and(hidden) {
+        // Some sandboxes refuse either; serving without is the operator's call, not ours.
+        tracing::warn!(%error, "core dumps of this process could not be turned off");
+    }
+}
+
+/// Completes on SIGTERM or SIGINT.
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+    })
+}

@@ -1,0 +1,5 @@
+//! The server from outside: a real one, on loopback, over TLS.
+
+mod probes;
+mod serving;
+mod world;

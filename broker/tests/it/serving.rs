@@ -1,0 +1,104 @@
+//! Starting, answering, stopping.
+
+use std::sync::Arc;
+
+use segura_broker::startup::{self, StartError};
+use segura_model::SystemClock;
+use segura_model::api::{Problem, ReadyAnswer, ReadyState};
+use segura_plugins::MapEnv;
+use segura_vault::SystemRandom;
+
+use crate::world::{Running, config};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_starts_answers_and_stops() {
+    let server = Running::start(&[]).await;
+    let get = async |path: &str| server.client.get(server.url(path)).send().await.unwrap();
+
+    assert_eq!(get("/healthz").await.status(), 200);
+    let ready: ReadyAnswer = get("/readyz").await.json().await.unwrap();
+    assert_eq!(ready.state, ReadyState::Ready, "{ready:?}");
+    let names: Vec<_> = ready.checks.iter().map(|check| check.name.as_str()).collect();
+    assert_eq!(names, ["database", "keyring", "disk", "certificate"]);
+
+    let openapi: serde_json::Value = get("/openapi.json").await.json().await.unwrap();
+    assert!(openapi["paths"]["/api/v2/deliveries"]["post"].is_object());
+
+    let missing = get("/nowhere").await;
+    assert_eq!(missing.status(), 404);
+    assert_eq!(missing.headers()["content-type"], "application/problem+json");
+    let id = missing.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let problem = Problem::from_answer(404, &missing.bytes().await.unwrap()).unwrap();
+    assert_eq!(problem.request_id.unwrap().to_string(), id);
+
+    assert_eq!(get("/metrics").await.status(), 404, "it has a listener of its own");
+    let metrics = reqwest::get(format!("http://{}/metrics", server.metrics)).await.unwrap();
+    let text = metrics.text().await.unwrap();
+    for metric in [
+        "segura_build_info{version=",
+        "segura_http_requests_total{",
+        "segura_http_request_duration_seconds_bucket{",
+        "segura_certificate_expiry_timestamp_seconds 1",
+        "segura_disk_free_bytes ",
+        "segura_check{check=\"database\"} 0",
+    ] {
+        assert!(text.contains(metric), "{metric} in {text}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_routes_of_operators_want_a_credential() {
+    let server = Running::start(&[]).await;
+    let answer = server.client.get(server.url("/api/v2/trust/policies")).send().await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert!(answer.headers().contains_key("www-authenticate"));
+    let wrong = server.client.get(server.url("/api/v2/trust/policies")).bearer_auth("sgo_nonsense");
+    assert_eq!(wrong.send().await.unwrap().status(), 401);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_server_starts_again_with_its_leaf() {
+    let server = Running::start(&[]).await;
+    server.client.get(server.url("/healthz")).send().await.unwrap();
+    let directory = server.stop().await;
+    let again = startup::build(
+        config(directory.path(), &[]),
+        Arc::new(SystemClock),
+        Arc::new(SystemRandom),
+        &MapEnv::default(),
+    )
+    .await;
+    assert!(again.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_a_keyring_says_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let started = startup::build(
+        config(directory.path(), &[]),
+        Arc::new(SystemClock),
+        Arc::new(SystemRandom),
+        &MapEnv::default(),
+    )
+    .await;
+    let error = started.err().unwrap();
+    assert!(matches!(error, StartError::NotInitialised), "{error:?}");
+    assert!(error.to_string().contains("segura init"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_on_one_directory_is_refused() {
+    let server = Running::start(&[]).await;
+    let directory = server.directory().to_owned();
+    let second = startup::build(
+        config(&directory, &[]),
+        Arc::new(SystemClock),
+        Arc::new(SystemRandom),
+        &MapEnv::default(),
+    )
+    .await;
+    assert!(matches!(second.err().unwrap(), StartError::Store(_)));
+    server.stop().await;
+}
