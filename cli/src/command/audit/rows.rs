@@ -1,0 +1,74 @@
+//! Records as lines for a person.
+
+use segura_model::api::AuditRow;
+use segura_model::audit::Record;
+
+use crate::print::{self, Table};
+
+/// Records as a table.
+pub(crate) fn table(rows: &[AuditRow]) -> String {
+    let mut table = Table::new(&HEAD, "no records");
+    for row in rows {
+        table.row(cells(row));
+    }
+    table.render()
+}
+
+/// One record as a line of its own, for a table that never ends.
+pub(crate) fn line(row: &AuditRow) -> String {
+    let cells = cells(row);
+    let [at, event, outcome, who, what, place] =
+        cells.map(|cell| if cell.is_empty() { "-".to_owned() } else { print::clean(&cell) });
+    format!("{at}  {event:<14}  {outcome:<8}  {who}  {what}  {place}")
+}
+
+fn cells(row: &AuditRow) -> [String; 6] {
+    let record = row.record.as_ref();
+    [
+        row.at.to_string(),
+        row.event.clone(),
+        row.outcome.clone(),
+        record.map(|record| print::actor(&record.actor)).unwrap_or_default(),
+        record.map_or_else(|| "(no longer kept)".to_owned(), what),
+        format!("{}:{}", row.chain, row.seq),
+    ]
+}
+
+/// The secrets, what was changed, and the code and id of a refusal.
+fn what(record: &Record) -> String {
+    let version = |version: Option<u32>| version.map(|n| format!("@{n}")).unwrap_or_default();
+    let paths = record.paths.iter().map(|one| format!("{}{}", one.path, version(one.version)));
+    let name = SUBJECTS.iter().find_map(|key| record.detail[key].as_str()).map(ToOwned::to_owned);
+    let code = record.code.iter().cloned();
+    let denial = record.denial.iter().map(|id| format!("denial {id}"));
+    paths.chain(name).chain(code).chain(denial).collect::<Vec<_>>().join(" ")
+}
+
+/// Under which key a record of a change names what was changed.
+const SUBJECTS: [&str; 3] = ["policy", "issuer", "name"];
+
+const HEAD: [&str; 6] = ["at", "event", "outcome", "who", "what", "record"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_fits_on_a_line() {
+        let row: AuditRow = serde_json::from_value(serde_json::json!({
+            "chain": "01JDGW5E6Y3X9T2K8M4Q7R0BVC", "seq": 7, "hash": "00", "at": 0,
+            "event": "delivery", "outcome": "released",
+            "record": {
+                "event": "delivery", "outcome": "released", "at": 0,
+                "actor": {"kind": "workload", "issuer": "github", "subject": "repo:a/b\n:x"},
+                "paths": [{"path": "db/prod/password", "version": 3}],
+            },
+        }))
+        .unwrap();
+        assert_eq!(
+            line(&row),
+            "1970-01-01T00:00:00Z  delivery        released  github repo:a/b\u{fffd}:x  \
+             db/prod/password@3  01JDGW5E6Y3X9T2K8M4Q7R0BVC:7"
+        );
+    }
+}

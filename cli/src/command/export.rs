@@ -1,0 +1,231 @@
+//! `segura export`: hand secrets to the later steps of a GitHub job.
+//!
+//! The familiar way, and the wider one: every later step, third-party actions too, has
+//! the values. `segura exec` gives them to one command. What GitHub's runner reads is
+//! in `plugins`; here it is only written where the runner says, masks first.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use segura_model::wanted::BindingForm;
+use segura_model::{SecretText, SessionId};
+use segura_plugins::platform::github::export::{ENV_FILE, OUTPUT_FILE, file_entry, mask_commands};
+use segura_plugins::{Env, ShortValues};
+use segura_sdk::make_request_key;
+use zeroize::Zeroizing;
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::exec::ExecError;
+use crate::exec::fetch::{Fetched, fetch};
+use crate::exec::identity::{Identity, IdentityArgs};
+use crate::exec::values::{self, Bound};
+use crate::exec::wanted::WantedArgs;
+use crate::{files, print};
+
+/// Hand secrets to the later steps of a GitHub job.
+///
+/// For the action `segura-security/action`. Prefer `segura exec`, which gives them to
+/// one command instead of to every later step.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  segura export --to env --secret 'db/prod/password > DB_PASSWORD' --session-file $RUNNER_TEMP/session
+  segura session end --session-file $RUNNER_TEMP/session")]
+pub(crate) struct Args {
+    /// Where the values go
+    #[arg(long, value_enum, default_value_t = To::Env)]
+    to: To,
+    #[command(flatten)]
+    wanted: WantedArgs,
+    #[command(flatten)]
+    identity: IdentityArgs,
+    /// Keep the session in this file (0600) for `segura session end`, instead of ending
+    /// it at once
+    #[arg(long, value_name = "FILE")]
+    session_file: Option<PathBuf>,
+    /// Take values of fewer than 4 characters, which cannot be masked
+    #[arg(long)]
+    allow_unmasked: bool,
+}
+
+/// Where the values go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum To {
+    /// Environment variables of the later steps
+    Env,
+    /// Files (0600), their paths in environment variables of the later steps
+    File,
+    /// Outputs of this step
+    Outputs,
+}
+
+/// Run `segura export`.
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
+    let Args { to, wanted, identity, session_file, allow_unmasked } = args;
+    let bindings = wanted.bindings()?;
+    let place = Place::find(to, &context.env)?;
+    let short = if allow_unmasked { ShortValues::LeaveVisible } else { ShortValues::Refuse };
+    let client = context.client()?;
+    let identity = Identity::find(&identity, client.url(), context)?;
+    context.block_on(async {
+        let Fetched { given, session, kept } =
+            fetch(&client, &identity, &bindings, session_file.as_deref()).await?;
+        let handed = hand_over(&place, session.id, || {
+            let bound = values::bind(&bindings, &given)?;
+            values::masker(&bound, short)?;
+            // Before anything else: the runner must know what to hide when it reads on.
+            print::raw(masks(&bound).as_bytes())?;
+            Ok(bound)
+        });
+        if let (Some((mut file, mut kept)), Ok(paths)) = (kept, &handed) {
+            kept.files.clone_from(paths);
+            file.write(&kept)?;
+        }
+        session.close().await;
+        handed.map(drop)
+    })
+}
+
+fn masks(bound: &[Bound]) -> Zeroizing<String> {
+    let commands: Vec<_> = bound.iter().flat_map(|bound| mask_commands(&bound.value)).collect();
+    joined(&commands, "\n")
+}
+
+/// Write the values where the runner reads them; the paths of the files that were made.
+fn hand_over(
+    place: &Place,
+    session: SessionId,
+    bind: impl FnOnce() -> Result<Vec<Bound>, CliError>,
+) -> Result<Vec<PathBuf>, CliError> {
+    let bound = bind()?;
+    let mut files = Vec::new();
+    let mut entries = Vec::with_capacity(bound.len());
+    for Bound { name, form, value } in &bound {
+        entries.push(if place.to == To::File || *form == BindingForm::File {
+            let path = place.folder.join(format!("segura-{name}-{}", make_request_key()));
+            // EXPOSE: the file is where the user asked the value to go.
+            files::create_private(&path, value.expose().as_bytes())?;
+            let shown = SecretText::new(path.display().to_string());
+            files.push(path);
+            entry(name, &shown)?
+        } else {
+            entry(name, value)?
+        });
+    }
+    append(&place.file, &joined(&entries, ""))?;
+    if let Some(outputs) = &place.outputs {
+        append(outputs, &format!("session-id={session}\n"))?;
+    }
+    Ok(files)
+}
+
+/// Where this job's runner reads from.
+struct Place {
+    to: To,
+    file: PathBuf,
+    outputs: Option<PathBuf>,
+    folder: PathBuf,
+}
+
+impl Place {
+    fn find(to: To, env: &dyn Env) -> Result<Self, ExecError> {
+        let path = |variable| env.filled(variable).map(PathBuf::from);
+        let needed = |variable| path(variable).ok_or(ExecError::ExportPlace { variable });
+        let file = needed(if to == To::Outputs { OUTPUT_FILE } else { ENV_FILE })?;
+        Ok(Self { to, file, outputs: path(OUTPUT_FILE), folder: needed("RUNNER_TEMP")? })
+    }
+}
+
+fn entry(name: &str, value: &SecretText) -> Result<SecretText, ExecError> {
+    let delimiter = format!("segura_{}", make_request_key());
+    file_entry(name, value, &delimiter).ok_or_else(|| ExecError::NotForEnvironment {
+        name: name.to_owned(),
+        why: "has a NUL character, which no variable can hold",
+    })
+}
+
+/// All texts, each with its `end`, in one that is wiped.
+fn joined(texts: &[SecretText], end: &str) -> Zeroizing<String> {
+    let mut all = Zeroizing::new(String::new());
+    for text in texts {
+        // EXPOSE: both are made for the runner to read.
+        all.push_str(text.expose());
+        all.push_str(end);
+    }
+    all
+}
+
+fn append(path: &Path, text: &str) -> Result<(), ExecError> {
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|source| ExecError::Export { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use segura_plugins::MapEnv;
+
+    use super::*;
+
+    fn bound(form: BindingForm) -> Vec<Bound> {
+        vec![Bound { name: "DB".to_owned(), form, value: SecretText::new("hunter2\nline two") }]
+    }
+
+    fn export(to: To, form: BindingForm) -> (Vec<PathBuf>, String, String, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let env = MapEnv::new([
+            ("GITHUB_ENV", path("env")),
+            ("GITHUB_OUTPUT", path("output")),
+            ("RUNNER_TEMP", path("")),
+        ]);
+        let place = Place::find(to, &env).unwrap();
+        let id = "01JDGW5E6Y3X9T2K8M4Q7R0BVC".parse().unwrap();
+        let files = hand_over(&place, id, || Ok(bound(form))).unwrap();
+        let read = |name: &str| std::fs::read_to_string(path(name)).unwrap_or_default();
+        let texts = (read("env"), read("output"));
+        (files, texts.0, texts.1, folder)
+    }
+
+    #[test]
+    fn values_go_to_the_environment_of_later_steps() {
+        let (files, env, output, _folder) = export(To::Env, BindingForm::Env);
+        let lines: Vec<_> = env.lines().collect();
+        assert_eq!(lines[1..3], ["hunter2", "line two"]);
+        assert_eq!(lines[0], format!("DB<<{}", lines[3]));
+        assert_eq!(output, "session-id=01JDGW5E6Y3X9T2K8M4Q7R0BVC\n");
+        assert!(files.is_empty());
+    }
+
+    #[test]
+    fn every_line_of_a_value_is_masked() {
+        let masks = masks(&bound(BindingForm::Env));
+        assert_eq!(*masks, "::add-mask::hunter2\n::add-mask::line two\n");
+    }
+
+    #[test]
+    fn values_go_to_outputs() {
+        let (_, env, output, _folder) = export(To::Outputs, BindingForm::Env);
+        assert_eq!(env, "");
+        assert!(output.starts_with("DB<<segura_") && output.contains("\nhunter2\n"), "{output}");
+    }
+
+    #[test]
+    fn a_file_is_private_and_its_path_is_what_is_exported() {
+        for (to, form) in [(To::File, BindingForm::Env), (To::Env, BindingForm::File)] {
+            let (files, env, _, _folder) = export(to, form);
+            let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&files[0]).unwrap());
+            assert_eq!(mode & 0o777, 0o600);
+            assert_eq!(std::fs::read_to_string(&files[0]).unwrap(), "hunter2\nline two");
+            assert!(env.contains(files[0].to_str().unwrap()) && !env.contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn outside_a_github_job_there_is_nowhere_to_export_to() {
+        let refused = Place::find(To::Env, &MapEnv::default()).err().unwrap().to_string();
+        assert!(refused.contains("GITHUB_ENV"), "{refused}");
+    }
+}

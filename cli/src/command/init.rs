@@ -1,0 +1,90 @@
+//! `segura init`: from nothing to a server that starts.
+
+mod plan;
+mod report;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use segura_broker::startup::World;
+use segura_model::{OperatorName, SystemClock};
+use segura_vault::SystemRandom;
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::files::Reserved;
+use crate::local::{Sources, initialise, is_complete};
+use crate::settings::Overrides;
+
+use plan::Plan;
+use report::Report;
+
+/// Prepare a data directory, a keyring, a certificate authority, the first operator and
+/// a commented configuration file. What is there already is never changed.
+///
+/// The keyring is guarded by a key file, which is made unless it is there, or by a
+/// passphrase in a file or in SEGURA_GUARD__PASSPHRASE. Keep the guard apart from the
+/// data and its backups: whoever has both has everything, and without it the data is
+/// lost. `--url` names the server in its certificate and is the audience that tokens for
+/// it must have.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  segura init --url https://segura.example:8443
+  segura init --url https://segura.example --config /etc/segura/segura.toml \\
+    --data-dir /var/lib/segura --key-file /etc/segura/guard.key --credential-file admin.token
+  segura init --url https://segura.example --database postgres://segura@db.example/segura")]
+pub(crate) struct Args {
+    /// Where the configuration file is, or is to be made
+    #[arg(long, value_name = "FILE", default_value = "segura.toml")]
+    config: PathBuf,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// PostgreSQL instead of the embedded database: postgres://user@host/name
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// The file with the database user's password
+    #[arg(long, value_name = "FILE", requires = "database")]
+    database_password_file: Option<PathBuf>,
+    /// The key file that guards the keyring; made unless it is there
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_file")]
+    key_file: Option<PathBuf>,
+    /// A file with a passphrase that guards the keyring
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// A certificate to show, PEM, instead of one of a private authority
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// The first operator's name
+    #[arg(long, value_name = "NAME", default_value = "admin")]
+    operator: OperatorName,
+    /// Write the operator's credential into this new file, mode 0600, instead of showing it
+    #[arg(long, value_name = "FILE")]
+    credential_file: Option<PathBuf>,
+}
+
+/// Run `segura init`.
+pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
+    let plan = Plan::new(args, context)?;
+    let complete = context.block_on_server(async {
+        Ok::<_, CliError>(is_complete(&plan.config, World::Real).await)
+    })?;
+    // Made before anything else, so that a path that cannot be written stops us now.
+    let config_file = plan.new_file.as_ref().map(|_| Reserved::new(&plan.path)).transpose()?;
+    let made = if complete { Report::default() } else { make(args, &plan, context)? };
+    if let (Some(file), Some(text)) = (config_file, &plan.new_file) {
+        file.fill(text.as_bytes())?;
+    }
+    made.print(&plan, context.format())
+}
+
+fn make(args: &Args, plan: &Plan, context: &Context) -> Result<Report, CliError> {
+    let credential_file = args.credential_file.as_deref().map(Reserved::new).transpose()?;
+    let sources = Sources { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom) };
+    let operator = args.operator.clone();
+    let made =
+        context.block_on_server(initialise(&plan.config, World::Real, operator, &sources))?;
+    Report::new(made, credential_file)
+}

@@ -1,0 +1,180 @@
+//! Which settings: those of the file that is there, or those of the flags, with a new
+//! file to write.
+
+use std::path::{Path, PathBuf, absolute};
+
+use segura_broker::config::{self, Config};
+use segura_plugins::Env;
+
+use super::Args;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::{print, settings};
+
+/// The settings to initialise.
+pub(crate) struct Plan {
+    /// Where the configuration file is, or will be.
+    pub(crate) path: PathBuf,
+    /// What to write into it, if it is not there.
+    pub(crate) new_file: Option<String>,
+    /// The settings.
+    pub(crate) config: Config,
+}
+
+impl Plan {
+    /// Settle the settings.
+    pub(crate) fn new(args: &Args, context: &Context) -> Result<Self, CliError> {
+        let path = absolute(&args.config)
+            .map_err(|source| CliError::Read { path: args.config.clone(), source })?;
+        if path.exists() {
+            if !chosen(args)?.is_empty() {
+                print::note(&format!(
+                    "{} is there already: its settings are used, those of the flags are not",
+                    path.display()
+                ));
+            }
+            let config = settings::load(Some(&path), context, &[])?;
+            return Ok(Self { path, new_file: None, config });
+        }
+        let mut chosen = chosen(args)?;
+        chosen.extend(defaults(&chosen, context, &path));
+        let config = settings::load(None, context, &chosen)?;
+        let toml: Vec<(&str, toml::Value)> =
+            chosen.iter().map(|(name, value)| (name.as_str(), toml_value(name, value))).collect();
+        Ok(Self { path, new_file: Some(config::template(&toml)), config })
+    }
+}
+
+/// The settings that the flags choose, paths made absolute: in the file they would count
+/// from its directory.
+fn chosen(args: &Args) -> Result<Vec<(String, String)>, CliError> {
+    let mut chosen = args.overrides.flags();
+    let paths = [
+        ("database.password_file", &args.database_password_file),
+        ("guard.key_file", &args.key_file),
+        ("guard.passphrase_file", &args.passphrase_file),
+        ("tls.cert_file", &args.tls_cert),
+        ("tls.key_file", &args.tls_key),
+    ];
+    for (name, path) in paths {
+        if let Some(path) = path {
+            chosen.push((name.to_owned(), path.display().to_string()));
+        }
+    }
+    if let Some(database) = &args.database {
+        chosen.push(("database.url".to_owned(), database.clone()));
+    }
+    for (name, value) in &mut chosen {
+        if is_path(name) {
+            let full = absolute(&*value)
+                .map_err(|source| CliError::Read { path: PathBuf::from(&*value), source })?;
+            *value = full.display().to_string();
+        }
+    }
+    Ok(chosen)
+}
+
+/// Data and key file beside the configuration file, unless said otherwise.
+fn defaults(
+    chosen: &[(String, String)],
+    context: &Context,
+    config: &Path,
+) -> Vec<(String, String)> {
+    let said = |name: &str| {
+        let variable = format!("SEGURA_{}", name.replace('.', "__").to_uppercase());
+        chosen.iter().any(|(known, _)| known == name) || context.env.filled(&variable).is_some()
+    };
+    let beside = |name: &str| config.with_file_name(name).display().to_string();
+    let mut defaults = Vec::new();
+    if !said("server.data_dir") {
+        defaults.push(("server.data_dir".to_owned(), beside("segura-data")));
+    }
+    if !GUARDS.iter().any(|name| said(name)) {
+        defaults.push(("guard.key_file".to_owned(), beside("guard.key")));
+    }
+    defaults
+}
+
+fn is_path(name: &str) -> bool {
+    name == "server.data_dir" || name.ends_with("_file")
+}
+
+/// A flag's text as the file has it: lists as lists, numbers as numbers.
+fn toml_value(name: &str, value: &str) -> toml::Value {
+    if LISTS.contains(&name) {
+        return value.split(',').map(str::trim).collect::<Vec<_>>().into();
+    }
+    value.parse::<i64>().map_or_else(|_| value.into(), toml::Value::from)
+}
+
+const GUARDS: [&str; 3] = ["guard.key_file", "guard.passphrase_file", "guard.passphrase"];
+const LISTS: [&str; 2] = ["server.url", "server.trusted_proxies"];
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use segura_plugins::MapEnv;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn plan(line: &[&str], env: MapEnv) -> Result<Plan, CliError> {
+        let line = ["segura", "init"].iter().chain(line);
+        let cli = Cli::try_parse_from(line).unwrap();
+        let context = Context::new(env, cli.globals);
+        match cli.command {
+            Command::Init(args) => Plan::new(&args, &context),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_new_file_loads_as_the_settings_that_were_planned() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("segura.toml");
+        let line = [
+            "--url",
+            "https://segura.example",
+            "--url",
+            "https://segura.example:8443",
+            "--config",
+            file.to_str().unwrap(),
+            "--set",
+            "limits.queue=7",
+        ];
+        let made = plan(&line, MapEnv::default()).unwrap();
+        std::fs::write(&file, made.new_file.as_ref().unwrap()).unwrap();
+
+        let again = plan(&line, MapEnv::default()).unwrap();
+        assert!(again.new_file.is_none());
+        assert_eq!(format!("{:?}", again.config), format!("{:?}", made.config));
+        assert_eq!(again.config.server.urls.len(), 2);
+        assert_eq!(again.config.limits.queue, 7);
+        assert_eq!(again.config.server.data_dir, directory.path().join("segura-data"));
+    }
+
+    #[test]
+    fn a_passphrase_in_the_environment_needs_no_key_file() {
+        let env = MapEnv::new([("SEGURA_GUARD__PASSPHRASE", "correct horse battery")]);
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("segura.toml");
+        let line = ["--url", "https://segura.example", "--config", file.to_str().unwrap()];
+        let made = plan(&line, env).unwrap();
+        let text = made.new_file.unwrap();
+        assert!(text.contains("#key_file") && !text.contains("correct horse"), "{text}");
+    }
+
+    #[test]
+    fn a_password_in_the_database_url_is_refused() {
+        let line =
+            ["--url", "https://segura.example", "--database", "postgres://u:hunter2@db/segura"];
+        let error = plan(&line, MapEnv::default()).err().unwrap();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn the_url_is_demanded() {
+        let error = plan(&[], MapEnv::default()).err().unwrap();
+        assert!(error.to_string().contains("server.url"), "{error}");
+    }
+}

@@ -1,0 +1,31 @@
+//! `segura logout`: forget a stored credential.
+
+use crate::context::Context;
+use crate::credentials;
+use crate::error::CliError;
+use crate::print;
+
+/// Forget the stored credential of the current broker, or of --url.
+///
+/// The credential stays valid: `segura operator rotate` replaces it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  segura logout
+  segura logout --url https://segura.example")]
+pub(crate) struct Args {}
+
+/// Run `segura logout`.
+pub(crate) fn run(_args: Args, context: &Context) -> Result<(), CliError> {
+    let path = credentials::path(&context.env)?;
+    let mut stored = context.stored()?;
+    let named = context.globals.url.clone();
+    let url = named.or_else(|| stored.current().map(|login| login.url.clone()));
+    match url {
+        Some(url) if stored.remove(&url) => {
+            stored.save(&path)?;
+            print::note(&format!("forgot the credential for {url}"));
+        }
+        _ => print::note("no credential is stored: nothing to forget"),
+    }
+    Ok(())
+}

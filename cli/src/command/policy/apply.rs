@@ -1,0 +1,64 @@
+//! `segura policy apply`: write trust policies.
+
+use std::path::PathBuf;
+
+use segura_model::api::{AppliedPolicy, ApplyQuery, PoliciesAnswer, PoliciesPut};
+use segura_model::policy::PolicyDraft;
+
+use crate::command::issuer::change_word;
+use crate::context::Context;
+use crate::documents;
+use crate::error::CliError;
+use crate::print;
+
+/// Add or replace the policies of files, all or none. A write replaces, it never merges.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  segura policy apply -f policies/
+  segura policy apply -f payments.yaml --dry-run
+
+  policy: payments-deploy
+  issuer: github
+  anchor: { repository_id: \"456789\", repository_owner_id: \"123456\" }
+  claims:
+    ref: { glob: \"refs/heads/release/*\" }
+    environment: prod
+  read: [ \"db/prod/*\" ]")]
+pub(crate) struct Args {
+    /// A file, a directory of files, or `-` for standard input; may be repeated
+    #[arg(short, long = "file", value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Run `segura policy apply`.
+pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
+    let mut policies = Vec::new();
+    for document in documents::read(&args.files)? {
+        let drafts = PolicyDraft::parse_documents(&document.text);
+        let refusal = |error| CliError::Usage(format!("{}: {error}", document.name));
+        policies.extend(drafts.map_err(refusal)?);
+    }
+    let operator = context.operator()?;
+    let query = ApplyQuery { dry_run: args.dry_run };
+    let answer = context.block_on(operator.policy_apply(&PoliciesPut { policies }, query))?;
+    for policy in &answer.policies {
+        for warning in &policy.warnings {
+            print::warning(&format!("policy {}: {warning}", policy.policy));
+        }
+    }
+    print::result(context.format(), &answer, words)
+}
+
+fn words(answer: &PoliciesAnswer) -> String {
+    let line = |policy: &AppliedPolicy| {
+        let name = &policy.policy;
+        let change = change_word(policy.change, answer.dry_run);
+        let pending =
+            if policy.pending.is_some() { " (pending: it grants nothing yet)" } else { "" };
+        format!("policy {name} {change}{pending}")
+    };
+    answer.policies.iter().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,49 @@
+//! `segura secret`: the vault from the outside.
+
+mod fields;
+mod get;
+mod history;
+mod ls;
+mod put;
+mod rm;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::error::CliError;
+
+/// Put, read and list secrets.
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
+#[command(after_help = "Example:
+  printf %s \"$NEW\" | segura secret put db/prod/password
+  segura secret get db/prod/password")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Print a secret: a single field as it is, or all of it with --json
+    Get(get::Args),
+    /// List the versions of a secret, without values
+    History(history::Args),
+    /// List paths, without values
+    Ls(ls::Args),
+    /// Write a new version
+    Put(put::Args),
+    /// Remove a secret and all its versions
+    Rm(rm::Args),
+}
+
+/// Run `segura secret …`.
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
+    match args.verb {
+        Verb::Get(args) => get::run(&args, context),
+        Verb::History(args) => history::run(&args, context),
+        Verb::Ls(args) => ls::run(&args, context),
+        Verb::Put(args) => put::run(args, context),
+        Verb::Rm(args) => rm::run(&args, context),
+    }
+}

@@ -1,0 +1,206 @@
+//! Where the fields of a new version come from.
+//!
+//! The trap is the line break that `echo` and editors add to a password: a value of
+//! one line loses it. Text of several lines keeps every byte, because a private key
+//! without its last line break does not load. `--exact` keeps everything.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use segura_model::{FieldName, SecretText};
+use serde::Deserialize;
+
+use crate::error::CliError;
+use crate::{files, terminal};
+
+/// One `FIELD=…` of the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Assignment {
+    field: FieldName,
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    /// `field=@path`
+    File(PathBuf),
+    /// `field=text`: seen by every process of the machine, and by the shell's history.
+    Inline(SecretText),
+    /// `field=-`
+    Stdin,
+}
+
+/// Whether a final line break is part of the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LineBreak {
+    /// A single line loses it.
+    Cut,
+    /// Every byte is kept.
+    Keep,
+}
+
+impl FromStr for Assignment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (field, source) =
+            text.split_once('=').ok_or("expected FIELD=@FILE or FIELD=- (standard input)")?;
+        let field = field.parse().map_err(|error| format!("{error}"))?;
+        let source = match source.strip_prefix('@') {
+            Some("") => return Err("expected a file name after `@`".to_owned()),
+            Some("-") => Source::Stdin,
+            Some(path) => Source::File(path.into()),
+            None if source == "-" => Source::Stdin,
+            None => Source::Inline(SecretText::new(source)),
+        };
+        Ok(Self { field, source })
+    }
+}
+
+/// All fields, from the assignments, a JSON file, or standard input alone.
+pub(crate) fn read(
+    assignments: &[Assignment],
+    from_file: Option<&Path>,
+    line_break: LineBreak,
+) -> Result<BTreeMap<FieldName, SecretText>, CliError> {
+    check_one_reader(assignments, from_file)?;
+    if let Some(path) = from_file {
+        return read_object(path);
+    }
+    if assignments.is_empty() {
+        let value = cut(terminal::read_secret_input("Value: ")?, line_break);
+        return Ok(BTreeMap::from([(only_field(), value)]));
+    }
+    let mut fields = BTreeMap::new();
+    for Assignment { field, source } in assignments {
+        let value = match source {
+            Source::File(path) => cut(files::read_secret(path, LIMIT)?, line_break),
+            Source::Inline(value) => value.clone(),
+            Source::Stdin => cut(terminal::read_secret_input(&format!("{field}: "))?, line_break),
+        };
+        if fields.insert(field.clone(), value).is_some() {
+            return Err(CliError::Usage(format!("field `{field}` is given twice")));
+        }
+    }
+    Ok(fields)
+}
+
+/// The fields whose values stand on the command line.
+pub(crate) fn inline(assignments: &[Assignment]) -> Vec<&FieldName> {
+    let inline = assignments.iter().filter(|one| matches!(one.source, Source::Inline(_)));
+    inline.map(|one| &one.field).collect()
+}
+
+/// The field of a secret that has only one value.
+fn only_field() -> FieldName {
+    "value".parse().expect("a field name")
+}
+
+fn check_one_reader(assignments: &[Assignment], from_file: Option<&Path>) -> Result<(), CliError> {
+    let stdin = assignments.iter().filter(|one| matches!(one.source, Source::Stdin)).count();
+    if stdin > 1 {
+        let rule = "standard input holds one value: use `-` for one field, `@FILE` for the others";
+        return Err(CliError::Usage(rule.to_owned()));
+    }
+    if from_file.is_some() && !assignments.is_empty() {
+        let rule = "use either --from-file, which holds all fields, or FIELD=…, not both";
+        return Err(CliError::Usage(rule.to_owned()));
+    }
+    Ok(())
+}
+
+/// A JSON object whose members are text.
+fn read_object(path: &Path) -> Result<BTreeMap<FieldName, SecretText>, CliError> {
+    let text = files::read_secret(path, LIMIT)?;
+    // EXPOSE: parsed into boxes. The parser's message would quote a value: left out.
+    serde_json::from_str::<Object>(text.expose()).map(|object| object.0).map_err(|error| {
+        CliError::Usage(format!(
+            "{} is not a JSON object of text fields (line {}, column {}): expected \
+             {{\"user\": \"…\", \"password\": \"…\"}}",
+            path.display(),
+            error.line(),
+            error.column()
+        ))
+    })
+}
+
+#[derive(Deserialize)]
+struct Object(BTreeMap<FieldName, SecretText>);
+
+fn cut(value: SecretText, line_break: LineBreak) -> SecretText {
+    if line_break == LineBreak::Keep {
+        return value;
+    }
+    // EXPOSE: only to look for line breaks.
+    let text = value.expose();
+    let Some(line) = text.strip_suffix('\n') else { return value };
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.contains('\n') { value } else { SecretText::new(line) }
+}
+
+const LIMIT: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(texts: &[&str]) -> Vec<Assignment> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_single_line_loses_its_line_break_and_a_key_does_not() {
+        for (given, kept) in [
+            ("hunter2\n", "hunter2"),
+            ("hunter2\r\n", "hunter2"),
+            ("hunter2", "hunter2"),
+            ("hunter2\n\n", "hunter2\n\n"),
+            ("-----BEGIN\nabc\n-----END\n", "-----BEGIN\nabc\n-----END\n"),
+            ("", ""),
+        ] {
+            assert_eq!(cut(SecretText::new(given), LineBreak::Cut).expose(), kept);
+            assert_eq!(cut(SecretText::new(given), LineBreak::Keep).expose(), given);
+        }
+    }
+
+    #[test]
+    fn fields_come_from_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("password");
+        std::fs::write(&path, "hunter2\n").unwrap();
+        let given = parse(&[&format!("password=@{}", path.display()), "user=app"]);
+        let fields = read(&given, None, LineBreak::Cut).unwrap();
+        assert_eq!(fields[&"password".parse().unwrap()].expose(), "hunter2");
+        assert_eq!(fields[&"user".parse().unwrap()].expose(), "app");
+        assert_eq!(inline(&given).len(), 1);
+    }
+
+    #[test]
+    fn a_json_file_gives_all_fields() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db.json");
+        std::fs::write(&path, r#"{"user":"app","password":"hunter2"}"#).unwrap();
+        assert_eq!(read(&[], Some(&path), LineBreak::Cut).unwrap().len(), 2);
+
+        std::fs::write(&path, r#"{"password":{"nested":"hunter2"}}"#).unwrap();
+        let error = read(&[], Some(&path), LineBreak::Cut).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        assert!("password".parse::<Assignment>().is_err());
+        assert!("pass word=x".parse::<Assignment>().is_err());
+        assert!("password=@".parse::<Assignment>().is_err());
+        for twice in [&["a=-", "b=-"][..], &["a=x", "a=y"]] {
+            assert!(read(&parse(twice), None, LineBreak::Cut).is_err());
+        }
+        assert!(read(&parse(&["a=x"]), Some(Path::new("f")), LineBreak::Cut).is_err());
+    }
+
+    #[test]
+    fn an_inline_value_does_not_print() {
+        assert!(!format!("{:?}", parse(&["password=hunter2"])).contains("hunter2"));
+    }
+}

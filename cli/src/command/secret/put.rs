@@ -1,0 +1,75 @@
+//! `segura secret put`: a new version of a secret.
+
+use std::path::PathBuf;
+
+use segura_model::api::{FieldValues, SecretPut};
+use segura_model::name::Owner;
+use segura_model::{Seconds, SecretPath, Tag, Timestamp};
+
+use super::fields::{self, Assignment, LineBreak};
+use crate::context::Context;
+use crate::error::CliError;
+use crate::{moment, print};
+
+/// Write a new version; without FIELD=…, standard input becomes the field `value`.
+///
+/// A value of one line loses its final line break; text of several lines is kept as it
+/// is. Metadata that is left out is removed: a write replaces, it never merges.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  printf %s \"$NEW\" | segura secret put db/prod/password
+  segura secret put db/prod/app user=@user.txt password=@password.txt --owner payments
+  segura secret put tls/web key=@key.pem certificate=@cert.pem --expected-version 3")]
+pub(crate) struct Args {
+    /// Where the secret lives
+    path: SecretPath,
+    /// The fields: FIELD=@FILE, or FIELD=- for standard input
+    #[arg(value_name = "FIELD=SOURCE")]
+    fields: Vec<Assignment>,
+    /// Take all fields from a JSON object of texts
+    #[arg(long, value_name = "FILE")]
+    from_file: Option<PathBuf>,
+    /// Keep every byte, the final line break too
+    #[arg(long)]
+    exact: bool,
+    /// Write only if this is the current version; 0: only if there is none
+    #[arg(long, value_name = "N")]
+    expected_version: Option<u32>,
+    /// Who answers for it
+    #[arg(long)]
+    owner: Option<Owner>,
+    /// A tag; may be repeated
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<Tag>,
+    /// Age at which a version should be replaced: 90d, 12h
+    #[arg(long, value_name = "TIME")]
+    max_age: Option<Seconds>,
+    /// When it stops being given: 2027-01-31 or 2027-01-31T12:00:00Z
+    #[arg(long, value_name = "WHEN", value_parser = moment::parse)]
+    expires_at: Option<Timestamp>,
+}
+
+/// Run `segura secret put`.
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
+    for field in fields::inline(&args.fields) {
+        print::warning(&format!(
+            "the value of `{field}` stands on the command line, where every process of this \
+             machine and the shell's history see it: use `{field}=@FILE` or `{field}=-`"
+        ));
+    }
+    let line_break = if args.exact { LineBreak::Keep } else { LineBreak::Cut };
+    let fields = fields::read(&args.fields, args.from_file.as_deref(), line_break)?;
+    let secret = SecretPut {
+        fields: FieldValues::new(fields),
+        owner: args.owner,
+        tags: args.tags,
+        max_age: args.max_age,
+        expires_at: args.expires_at,
+        expected_version: args.expected_version,
+    };
+    let operator = context.operator()?;
+    let answer = context.block_on(operator.secret_put(&args.path, &secret))?;
+    print::result(context.format(), &answer, |answer| {
+        format!("{} is now at version {}", answer.path, answer.version)
+    })
+}

@@ -1,0 +1,36 @@
+//! `segura session`: the stays of workloads.
+
+mod end;
+mod ls;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::error::CliError;
+
+/// List sessions and end them.
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
+#[command(after_help = "Example:
+  segura session ls
+  segura session end 01JDGW5E6Y3X9T2K8M4Q7R0BVC")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// End a session: its next read is refused on every node
+    End(end::Args),
+    /// List the sessions that have not ended
+    Ls(ls::Args),
+}
+
+/// Run `segura session …`.
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
+    match args.verb {
+        Verb::End(args) => end::run(&args, context),
+        Verb::Ls(args) => ls::run(&args, context),
+    }
+}

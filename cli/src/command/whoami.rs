@@ -1,0 +1,61 @@
+//! `segura whoami`: what the broker makes of this job's identity token.
+
+use segura_model::ClaimValue;
+use segura_model::api::WhoamiAnswer;
+
+use crate::context::Context;
+use crate::error::CliError;
+use crate::exec::ExecError;
+use crate::exec::identity::{Identity, IdentityArgs};
+use crate::print::{self, Table};
+
+/// Print what the broker makes of this job's identity token.
+///
+/// The verified claims, and the policies whose anchor matches. It spends nothing, so
+/// the token still buys secrets afterwards; the token itself is never printed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  segura whoami
+  segura whoami --token-file token.jwt --json")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    identity: IdentityArgs,
+}
+
+/// Run `segura whoami`.
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
+    let Args { identity } = args;
+    let client = context.client()?;
+    let identity = Identity::find(&identity, client.url(), context)?;
+    let answer = context.block_on(async {
+        let token = identity.token().await.map_err(ExecError::Platform)?;
+        Ok::<_, CliError>(client.whoami(token.text().clone()).await?)
+    })?;
+    print::result(context.format(), &answer, words)
+}
+
+fn words(answer: &WhoamiAnswer) -> String {
+    let WhoamiAnswer { issuer, subject, audience, expires_at, .. } = answer;
+    let head = format!(
+        "{subject}\nvouched for by the issuer entry `{issuer}`, for {audience}, until {expires_at}"
+    );
+    let mut claims = Table::new(&["claim", "value"], "no claims");
+    for (name, value) in answer.claims.iter() {
+        claims.row([name.to_owned(), claim(value)]);
+    }
+    let mut policies = Table::new(&["policy", "matches"], NO_POLICY);
+    for policy in &answer.policies {
+        let matches = if policy.matches { "yes" } else { "no, only its anchor" };
+        policies.row([policy.policy.to_string(), matches.to_owned()]);
+    }
+    format!("{head}\n\n{}\n\n{}", claims.render(), policies.render())
+}
+
+fn claim(value: &ClaimValue) -> String {
+    match value {
+        ClaimValue::Text(text) => text.clone(),
+        other => serde_json::to_string(other).expect("claims are plain JSON"),
+    }
+}
+
+const NO_POLICY: &str = "no policy's anchor matches: nothing can be had with this token";

@@ -1,0 +1,159 @@
+//! What every command is given: the environment as a value, the global flags, and
+//! how to reach the broker with them.
+//!
+//! The order is the same everywhere: flag, then variable, then what `segura login`
+//! stored. A stored credential goes only to the URL it was stored for.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use segura_model::SecretText;
+use segura_plugins::{Env, MapEnv};
+use segura_sdk::{Client, ClientOptions, Operator, ProxySettings};
+
+use crate::cli::Globals;
+use crate::credentials::{self, Credentials};
+use crate::error::CliError;
+use crate::files;
+use crate::print::Format;
+
+/// What a command runs with.
+pub(crate) struct Context {
+    pub(crate) env: MapEnv,
+    pub(crate) globals: Globals,
+}
+
+/// The environment of this process. Variables that are not UTF-8 are left out: no
+/// name or value that Segura reads can be such.
+pub(crate) fn environment() -> MapEnv {
+    MapEnv::new(
+        std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }),
+    )
+}
+
+impl Context {
+    pub(crate) fn new(env: MapEnv, globals: Globals) -> Self {
+        Self { env, globals }
+    }
+
+    /// How to write results.
+    pub(crate) fn format(&self) -> Format {
+        if self.globals.json { Format::Json } else { Format::Person }
+    }
+
+    /// A client without a token: deliveries, exchanges, and what is public.
+    pub(crate) fn client(&self) -> Result<Client, CliError> {
+        Ok(Client::new(&self.client_options(&self.stored()?)?)?)
+    }
+
+    /// The same, and the options it was made with.
+    pub(crate) fn client_and_options(&self) -> Result<(Client, ClientOptions), CliError> {
+        let options = self.client_options(&self.stored()?)?;
+        Ok((Client::new(&options)?, options))
+    }
+
+    /// A client that presents an operator's credential.
+    pub(crate) fn operator(&self) -> Result<Operator, CliError> {
+        self.operator_within(None)
+    }
+
+    /// The same, for an answer that takes the server minutes.
+    pub(crate) fn patient_operator(&self) -> Result<Operator, CliError> {
+        self.operator_within(Some(MINUTES))
+    }
+
+    fn operator_within(&self, timeout: Option<Duration>) -> Result<Operator, CliError> {
+        let stored = self.stored()?;
+        let mut options = self.client_options(&stored)?;
+        options.timeout = timeout.unwrap_or(options.timeout);
+        let token = self.operator_token(&stored, &options.url)?;
+        Ok(Client::new(&options)?.operator(token))
+    }
+
+    /// Whether a broker is named, by flag, variable or login.
+    pub(crate) fn knows_broker(&self) -> Result<bool, CliError> {
+        Ok(self.url(&self.stored()?).is_some())
+    }
+
+    /// The token file that was named: by flag, then by variable.
+    pub(crate) fn token_file(&self) -> Option<PathBuf> {
+        let flag = self.globals.token_file.clone();
+        flag.or_else(|| self.env.filled("SEGURA_TOKEN_FILE").map(PathBuf::from))
+    }
+
+    /// The stored credentials; none are stored for a user without a home.
+    pub(crate) fn stored(&self) -> Result<Credentials, CliError> {
+        credentials::path(&self.env)
+            .map_or_else(|_| Ok(Credentials::default()), |path| Credentials::load(&path))
+    }
+
+    /// Run a client's future. One thread: a call waits for one answer.
+    #[expect(clippy::unused_self, reason = "how futures run belongs to what a command runs with")]
+    pub(crate) fn block_on<T, E: Into<CliError>>(
+        &self,
+        future: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, CliError> {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| CliError::Runtime { source })?
+            .block_on(future)
+            .map_err(Into::into)
+    }
+
+    /// Run a server's future: its database needs more than one thread.
+    #[expect(clippy::unused_self, reason = "how futures run belongs to what a command runs with")]
+    pub(crate) fn block_on_server<T, E: Into<CliError>>(
+        &self,
+        future: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, CliError> {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| CliError::Runtime { source })?
+            .block_on(future)
+            .map_err(Into::into)
+    }
+
+    /// Where the broker is, by flag, variable or login.
+    fn client_options(&self, stored: &Credentials) -> Result<ClientOptions, CliError> {
+        let url = self.url(stored).ok_or(CliError::NoUrl)?;
+        let mut options = ClientOptions::new(url);
+        options.ca_pem = self.ca_pem(stored, &options.url)?;
+        options.proxy = ProxySettings::from_vars(|name| self.env.var(name));
+        options.user_agent = String::from(concat!("segura/", env!("CARGO_PKG_VERSION")));
+        Ok(options)
+    }
+
+    fn url(&self, stored: &Credentials) -> Option<String> {
+        let named = self.globals.url.clone().or_else(|| self.env.filled("SEGURA_URL"));
+        named.or_else(|| stored.current().map(|login| login.url.clone()))
+    }
+
+    fn ca_pem(&self, stored: &Credentials, url: &str) -> Result<Option<Vec<u8>>, CliError> {
+        let flag = self.globals.ca_cert.clone();
+        match flag.or_else(|| self.env.filled("SEGURA_CA_CERT").map(PathBuf::from)) {
+            Some(path) => files::read_bytes(&path, CA_LIMIT).map(Some),
+            None => Ok(stored
+                .login(url)
+                .and_then(|login| login.ca_pem.as_ref())
+                .map(|pem| pem.clone().into_bytes())),
+        }
+    }
+
+    fn operator_token(&self, stored: &Credentials, url: &str) -> Result<SecretText, CliError> {
+        match self.token_file() {
+            Some(path) => files::read_token(&path),
+            None => stored
+                .login(url)
+                .map(|login| login.token.clone())
+                .ok_or_else(|| CliError::NoToken { url: url.to_owned() }),
+        }
+    }
+}
+
+const MINUTES: Duration = Duration::from_mins(15);
+const CA_LIMIT: u64 = 1 << 20;

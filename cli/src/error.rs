@@ -1,0 +1,198 @@
+//! Why a command failed: one enum, classified once; the exit code follows.
+//!
+//! Each variant says what failed and what was expected; [`CliError::hint`] says what
+//! to do. They are read by tired people at night.
+
+use std::io;
+use std::path::PathBuf;
+
+use segura_broker::config::ConfigErrors;
+use segura_broker::service::authority::AuthorityError;
+use segura_broker::service::operators::OperatorsError;
+use segura_broker::startup::StartError;
+use segura_model::{Class, Classify};
+use segura_sdk::SdkError;
+use segura_store::StoreError;
+
+use crate::exec::ExecError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    #[error("the stored credentials in {} cannot be read as TOML", path.display())]
+    CredentialsUnreadable { path: PathBuf },
+    #[error("{} holds no token", path.display())]
+    EmptyToken { path: PathBuf },
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+    #[error("{} is larger than {limit} bytes", path.display())]
+    FileTooLarge { path: PathBuf, limit: u64 },
+    #[error("the ledger does not verify: {problems} problem(s), listed above")]
+    LedgerBroken { problems: usize },
+    #[error("the log cannot be set up")]
+    Logger(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("there is no home directory: neither XDG_CONFIG_HOME nor HOME is set")]
+    NoHome,
+    #[error("no operator credential for {url}")]
+    NoToken { url: String },
+    #[error("no broker is named")]
+    NoUrl,
+    #[error("{} is not UTF-8 text", path.display())]
+    NotText { path: PathBuf },
+    #[error(transparent)]
+    Operators(#[from] OperatorsError),
+    #[error("another `segura init` of this database was first")]
+    OtherInit,
+    #[error("{} can be read by others: its mode must be 0600", path.display())]
+    ReadableByOthers { path: PathBuf },
+    #[error("cannot read {}", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the asynchronous runtime cannot start")]
+    Runtime {
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Sdk(#[from] SdkError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// What was asked for makes no sense, in a sentence that says what does.
+    #[error("{0}")]
+    Usage(String),
+    #[error("cannot write {}", path.display())]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot write to standard output")]
+    Stdout {
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl CliError {
+    /// What to do about it, if there is something to say.
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Config(_) => "`segura config check` says whether it is good now; `segura init` \
+                 writes a file in which every setting is explained"
+                .to_owned(),
+            Self::CredentialsUnreadable { path } => {
+                format!("remove {} and run `segura login` again", path.display())
+            }
+            Self::EmptyToken { .. } => "write the `sgo_…` token into it, mode 0600".to_owned(),
+            Self::LedgerBroken { .. } => "keep the database as it is, and a copy of it; compare \
+                 with a head that was kept outside (`segura audit verify --head`)"
+                .to_owned(),
+            Self::NoToken { .. } => "name a file that holds one with --token-file or \
+                 SEGURA_TOKEN_FILE, or store one with `segura login`"
+                .to_owned(),
+            Self::NoUrl => "name it with --url or SEGURA_URL, or run `segura login`; to try \
+                 things without one, run `segura dev`"
+                .to_owned(),
+            Self::ReadableByOthers { path } => format!(
+                "take the token in it for known: `segura operator rotate` it, then \
+                 `chmod 600 {}`",
+                path.display()
+            ),
+            Self::OtherInit => "use its guard (the key file or passphrase) and its operator's \
+                 credential; this run left nothing behind"
+                .to_owned(),
+            Self::Sdk(error) => return sdk_hint(error),
+            Self::Start(error) => return start_hint(error),
+            Self::Write { path, source } if source.kind() == io::ErrorKind::AlreadyExists => {
+                format!("nothing is overwritten: remove {} or name another file", path.display())
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Classify for CliError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Authority(error) => error.class(),
+            Self::Config(error) => error.class(),
+            Self::CredentialsUnreadable { .. } => Class::bad_request("credentials-unreadable"),
+            Self::EmptyToken { .. } => Class::bad_request("token-empty"),
+            Self::Exec(error) => error.class(),
+            Self::FileTooLarge { .. } => Class::too_large("file-too-large"),
+            Self::LedgerBroken { .. } => Class::conflict("ledger-broken"),
+            Self::Logger(_) => Class::internal("logger"),
+            Self::NoHome => Class::bad_request("no-home"),
+            Self::NoToken { .. } => Class::unauthenticated("no-credential"),
+            Self::NoUrl => Class::bad_request("no-url"),
+            Self::NotText { .. } => Class::bad_request("not-text"),
+            Self::Operators(error) => error.class(),
+            Self::OtherInit => Class::conflict("other-init"),
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Class::not_found("file-not-found")
+            }
+            Self::Read { .. } => Class::bad_request("file-unreadable"),
+            Self::ReadableByOthers { .. } => Class::forbidden("credentials-readable-by-others"),
+            Self::Runtime { .. } => Class::internal("runtime"),
+            Self::Sdk(error) => error.class(),
+            Self::Start(error) => error.class(),
+            Self::Stdout { .. } => Class::internal("stdout"),
+            Self::Usage(_) => Class::bad_request("usage"),
+            Self::Write { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+                Class::conflict("file-exists")
+            }
+            Self::Write { .. } => Class::internal("file-unwritable"),
+        }
+    }
+}
+
+fn start_hint(error: &StartError) -> Option<String> {
+    Some(match error {
+        StartError::Keyring(_) => "check the guard: the key file or passphrase must be the one \
+             that `segura init` used for this database"
+            .to_owned(),
+        StartError::Store(StoreError::Locked { .. }) => {
+            "the embedded database has one server at a time; PostgreSQL has many".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn sdk_hint(error: &SdkError) -> Option<String> {
+    Some(match error {
+        SdkError::CaPem => {
+            "`segura ca show > ca.pem` on the server writes the right file".to_owned()
+        }
+        SdkError::Connect { host, proxy: None, .. } => format!(
+            "check the URL, and that the broker runs: `curl -k https://{host}/healthz`; \
+             a proxy is used only if HTTPS_PROXY names one"
+        ),
+        SdkError::Connect { host, proxy: Some(_), .. }
+        | SdkError::Timeout { host, proxy: Some(_) } => {
+            format!("check the proxy; to go around it, add {host} to NO_PROXY")
+        }
+        SdkError::Refused(problem) if problem.status == 401 => {
+            "the credential is unknown, expired or ended: check which one is used \
+             (--token-file, SEGURA_TOKEN_FILE, `segura login`)"
+                .to_owned()
+        }
+        SdkError::Stranger { .. } => {
+            "check that --url names the broker and not a proxy's or another server's page"
+                .to_owned()
+        }
+        SdkError::Untrusted { .. } => "a broker made by `segura init` has its own authority: \
+             `segura ca show > ca.pem` there, then --ca-cert ca.pem or SEGURA_CA_CERT here"
+            .to_owned(),
+        SdkError::Url { .. } => "use https://HOST[:PORT]; plain http is only for loopback: \
+             http://127.0.0.1:PORT"
+            .to_owned(),
+        _ => return None,
+    })
+}

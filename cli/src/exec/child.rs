@@ -1,0 +1,255 @@
+//! The child: its environment, its process group, and its end.
+//!
+//! Our copies of the values are wiped when it runs. Those that the standard library
+//! made for it are only freed, and the masker needs its forms to the end, so this
+//! process also refuses to be looked into ([`super::process`]).
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use segura_model::wanted::BindingForm;
+use segura_plugins::Masker;
+use tokio::process::Command;
+
+use super::ExecError;
+use super::memory_file::MemoryFile;
+use super::pump::Pump;
+use super::terminal::Terminal;
+use super::values::Bound;
+
+/// What to start.
+pub(crate) struct Plan<'a> {
+    /// The program and its arguments; at least one.
+    pub(crate) command: &'a [OsString],
+    /// What it gets.
+    pub(crate) bound: Vec<Bound>,
+    /// Variables that it must not inherit.
+    pub(crate) withheld: &'a [String],
+    /// What hides the values in its output; without one the output is its own.
+    pub(crate) masker: Option<Masker>,
+}
+
+/// A child that runs, with all that lives as long as it does.
+pub(crate) struct Child {
+    process: tokio::process::Child,
+    group: Pid,
+    terminal: Option<Terminal>,
+    pumps: Vec<Pump>,
+    /// Kept for their paths in `/proc`.
+    _files: Vec<MemoryFile>,
+}
+
+/// Why there is no child.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// The program cannot run; this is what a shell would say and exit with.
+    #[error("{why}")]
+    Impossible { why: String, code: u8 },
+    /// It did not come to that.
+    #[error(transparent)]
+    Unprepared(#[from] ExecError),
+}
+
+impl Child {
+    /// Start it, in a process group of its own.
+    pub(crate) fn start(plan: Plan<'_>) -> Result<Self, StartError> {
+        let (program, arguments) = plan.command.split_first().expect("clap demands a command");
+        let mut command = Command::new(program);
+        command.args(arguments).process_group(0);
+        plan.withheld.iter().for_each(|name| {
+            command.env_remove(name);
+        });
+        let files = bind(&mut command, &plan.bound)?;
+        let pipes = plan.masker.map(|masker| pipe(&mut command, &masker)).transpose()?;
+
+        let spawned = command.spawn();
+        // The command holds our ends of the child's pipes open, and copies of the values.
+        drop(command);
+        drop(plan.bound);
+        let process = match spawned {
+            Ok(process) => process,
+            Err(error) => return Err(impossible(program, &error)),
+        };
+        let group = process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let group = group.expect("a child that has not been waited for has an id");
+        let terminal = Terminal::lend(group).map_err(ExecError::Signals)?;
+        let pumps = pipes.map(Pipes::start).transpose().map_err(ExecError::Pipe)?;
+        let pumps = pumps.unwrap_or_default();
+        Ok(Self { process, group, terminal, pumps, _files: files })
+    }
+
+    /// Wait for its end; being stopped is not one. The terminal is ours again then.
+    pub(crate) async fn wait(&mut self) -> io::Result<u8> {
+        let Self { process, terminal, .. } = self;
+        let status = match terminal {
+            None => process.wait().await,
+            Some(terminal) => tokio::select! {
+                status = process.wait() => {
+                    terminal.take_back();
+                    status
+                }
+                () = terminal.follow_stops() => process.wait().await,
+            },
+        };
+        status.map(exit_code)
+    }
+
+    /// The group that signals go to.
+    pub(crate) fn group(&self) -> Group {
+        Group(self.group)
+    }
+
+    /// After the child's end: give its own children's output a little time to come.
+    pub(crate) async fn drain(&mut self) {
+        let all = async {
+            for pump in &mut self.pumps {
+                pump.drained().await;
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIME, all).await.is_err() {
+            self.pumps.iter().for_each(Pump::abandon);
+        }
+    }
+}
+
+/// A child's process group.
+#[derive(Clone, Copy)]
+pub(crate) struct Group(Pid);
+
+impl Group {
+    /// Pass a signal on. A group that is gone needs none.
+    pub(crate) fn signal(self, signal: Signal) {
+        let _ = kill_process_group(self.0, signal);
+    }
+}
+
+/// Put the values into the environment; files for those that want one.
+fn bind(command: &mut Command, bound: &[Bound]) -> Result<Vec<MemoryFile>, ExecError> {
+    let mut files = Vec::new();
+    for Bound { name, form, value } in bound {
+        match form {
+            BindingForm::Env => {
+                // EXPOSE: the child's environment is where the user asked the value to go.
+                command.env(name, value.expose());
+            }
+            BindingForm::File => {
+                let failed = |source| ExecError::MemoryFile { name: name.clone(), source };
+                let file = MemoryFile::make(value).map_err(failed)?;
+                command.env(name, file.path());
+                files.push(file);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Our ends of the child's output.
+struct Pipes {
+    out: io::PipeReader,
+    err: io::PipeReader,
+    masker: Masker,
+}
+
+fn pipe(command: &mut Command, masker: &Masker) -> Result<Pipes, ExecError> {
+    let (out, child_out) = io::pipe().map_err(ExecError::Pipe)?;
+    let (err, child_err) = io::pipe().map_err(ExecError::Pipe)?;
+    command.stdout(Stdio::from(child_out)).stderr(Stdio::from(child_err));
+    Ok(Pipes { out, err, masker: masker.clone() })
+}
+
+impl Pipes {
+    fn start(self) -> io::Result<Vec<Pump>> {
+        Ok(vec![
+            Pump::start(self.out, &io::stdout(), self.masker.stream())?,
+            Pump::start(self.err, &io::stderr(), self.masker.stream())?,
+        ])
+    }
+}
+
+/// The code as a shell tells it: 128 + n after signal n.
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+/// Why a program cannot be started, with a shell's exit codes.
+fn impossible(program: &OsStr, error: &io::Error) -> StartError {
+    let name = program.to_string_lossy();
+    let (why, code) = match error.kind() {
+        ErrorKind::NotFound if Path::new(program).exists() && name.contains('/') => {
+            (format!("{name}: the interpreter in its first line (`#!`) was not found"), NOT_FOUND)
+        }
+        ErrorKind::NotFound => (format!("{name}: command not found"), NOT_FOUND),
+        ErrorKind::ArgumentListTooLong => {
+            let why = "arguments and environment are too large together; hand large values over \
+                       as files: `> NAME:file`";
+            (format!("{name}: {why}"), NOT_EXECUTABLE)
+        }
+        ErrorKind::PermissionDenied => (format!("{name}: not executable"), NOT_EXECUTABLE),
+        _ => (format!("{name}: cannot be executed: {error}"), NOT_EXECUTABLE),
+    };
+    StartError::Impossible { why, code }
+}
+
+/// How long output may still come when the child is gone.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn start(command: &[&str]) -> Result<Child, StartError> {
+        let command: Vec<_> = command.iter().map(OsString::from).collect();
+        Child::start(Plan { command: &command, bound: Vec::new(), withheld: &[], masker: None })
+    }
+
+    #[tokio::test]
+    async fn the_exit_code_is_the_childs_as_a_shell_tells_it() {
+        for (script, code) in [("exit 0", 0), ("exit 37", 37), ("kill -TERM $$", 128 + 15)] {
+            assert_eq!(
+                start(&["sh", "-c", script]).unwrap().wait().await.unwrap(),
+                code,
+                "{script}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_cannot_run_has_a_shells_code_for_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        std::fs::write(&script, "#!/no/such/interpreter\n").unwrap();
+        let script = script.to_str().unwrap();
+        let told = |command: &str| match start(&[command]) {
+            Err(StartError::Impossible { why, code }) => (code, why),
+            _ => panic!("{command} should not run"),
+        };
+        assert_eq!(told("no-such-program").0, 127);
+        assert_eq!(told(script), (126, format!("{script}: not executable")));
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(script, mode).unwrap();
+        let (code, why) = told(script);
+        assert!(code == 127 && why.contains("interpreter"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_signal_reaches_the_whole_group_and_not_us() {
+        let started = Instant::now();
+        let mut child = start(&["sh", "-c", "sleep 30 & sleep 30 & wait"]).unwrap();
+        let group = child.group();
+        assert_ne!(group.0, rustix::process::getpgrp());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        group.signal(Signal::TERM);
+        assert_eq!(child.wait().await.unwrap(), 128 + 15);
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+}

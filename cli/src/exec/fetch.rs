@@ -1,0 +1,199 @@
+//! From an identity token to values: one delivery, or reads by a session that was kept.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use segura_model::api::{DeliveryAnswer, DeliveryRequest, SecretQuery};
+use segura_model::wanted::{Binding, WantedSecret};
+use segura_model::{Classify, Clock, Kind, SystemClock};
+use segura_plugins::{IdToken, Supply};
+use segura_sdk::{Client, SdkError, make_request_key};
+
+use super::ExecError;
+use super::identity::Identity;
+use super::kept::{self, Kept, KeptFile};
+use super::session::{After, OpenSession};
+use super::values::Given;
+use crate::error::CliError;
+use crate::print;
+
+/// What the broker gave.
+pub(crate) struct Fetched {
+    pub(crate) given: Vec<Given>,
+    pub(crate) session: OpenSession,
+    /// The file in which the session is kept, if it is.
+    pub(crate) kept: Option<(KeptFile, Kept)>,
+}
+
+/// Trade the job's identity for what the bindings want. `session_file` is where the
+/// user wants the session kept; a platform may have a place of its own.
+pub(crate) async fn fetch(
+    client: &Client,
+    identity: &Identity<'_>,
+    bindings: &[Binding],
+    session_file: Option<&Path>,
+) -> Result<Fetched, CliError> {
+    let wanted = unique(bindings);
+    let mut file = open_kept(client, identity, session_file)?;
+    if let Some(file) = &mut file
+        && let Some((given, kept)) = by_kept_session(client, file, &wanted).await?
+    {
+        let session = open_session(client, &kept, After::Keep);
+        return Ok(Fetched { given, session, kept: None });
+    }
+
+    let answer = deliver(client, identity, wanted).await?;
+    let kept = Kept {
+        url: client.url().to_owned(),
+        id: answer.session.id,
+        token: answer.session.token,
+        expires_at: answer.session.expires_at,
+        files: Vec::new(),
+    };
+    let after = if file.is_some() { After::Keep } else { After::End };
+    let session = open_session(client, &kept, after);
+    if let Some(file) = &mut file {
+        file.write(&kept)?;
+    }
+    let given = answer.secrets.into_iter();
+    let given = given.map(|one| Given { wanted: one.wanted, fields: one.fields }).collect();
+    Ok(Fetched { given, session, kept: file.map(|file| (file, kept)) })
+}
+
+/// Where this job's session is kept, or would be.
+pub(crate) fn kept_paths(client: &Client, identity: &Identity<'_>) -> Vec<PathBuf> {
+    match identity.session_place() {
+        Some(place) if identity.supply() == Supply::OnePerJob => kept::paths(&place, client.url()),
+        _ => Vec::new(),
+    }
+}
+
+fn open_kept(
+    client: &Client,
+    identity: &Identity<'_>,
+    session_file: Option<&Path>,
+) -> Result<Option<KeptFile>, ExecError> {
+    if let Some(path) = session_file {
+        return KeptFile::open(path).map(Some);
+    }
+    let mut refused = None;
+    for path in kept_paths(client, identity) {
+        match KeptFile::open(&path) {
+            Ok(file) => return Ok(Some(file)),
+            Err(error) => refused = Some(error),
+        }
+    }
+    if let Some(error) = refused {
+        print::warning(&format!(
+            "{error}; the session is not kept, and this job's token is spent by this call"
+        ));
+    }
+    Ok(None)
+}
+
+/// Read by the session in the file. A session that is over is `None`; a secret that is
+/// refused is an error, because a new session would be refused it as well.
+async fn by_kept_session(
+    client: &Client,
+    file: &mut KeptFile,
+    wanted: &[WantedSecret],
+) -> Result<Option<(Vec<Given>, Kept)>, CliError> {
+    let Some(kept) = file.read().filter(|kept| kept.url == client.url()) else {
+        return Ok(None);
+    };
+    if kept.expires_at <= SystemClock.now() {
+        return Ok(None);
+    }
+    let session = client.session(kept.token.clone());
+    if wanted.is_empty() {
+        return Ok(Some((Vec::new(), kept)));
+    }
+    let mut given = Vec::with_capacity(wanted.len());
+    for one in wanted {
+        let query = SecretQuery {
+            version: one.version,
+            field: one.field.clone(),
+            ..SecretQuery::default()
+        };
+        match session.read(&one.path, &query).await {
+            Ok(answer) => given.push(Given { wanted: one.clone(), fields: answer.fields }),
+            Err(error) if error.class().kind == Kind::Unauthenticated => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Some((given, kept)))
+}
+
+/// One delivery; with a platform that gives a token whenever it is asked, again with a
+/// new one when the broker was away for longer than a token lives.
+async fn deliver(
+    client: &Client,
+    identity: &Identity<'_>,
+    wanted: Vec<WantedSecret>,
+) -> Result<DeliveryAnswer, CliError> {
+    let mut request = new_request(&identity.token().await.map_err(ExecError::Platform)?, wanted);
+    for attempt in 1.. {
+        let error = match client.deliver(&request).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let spent = error.code() == REPLAYED;
+        if spent && identity.supply() == Supply::OnePerJob {
+            return Err(ExecError::TokenSpent(Box::new(error)).into());
+        }
+        if attempt == ATTEMPTS || !a_new_token_helps(&error, identity.supply()) {
+            return Err(error.into());
+        }
+        tokio::time::sleep(PAUSE * attempt).await;
+        let token = identity.token().await.map_err(ExecError::Platform)?;
+        if !token.text().matches(&request.token) {
+            request = new_request(&token, request.secrets);
+        }
+    }
+    unreachable!("the last attempt returns")
+}
+
+fn new_request(token: &IdToken, secrets: Vec<WantedSecret>) -> DeliveryRequest {
+    DeliveryRequest { token: token.text().clone(), request_key: make_request_key(), secrets }
+}
+
+fn a_new_token_helps(error: &SdkError, supply: Supply) -> bool {
+    let late = error.class().kind == Kind::Unavailable || LATE.contains(&error.code());
+    late && supply != Supply::OnePerJob && !matches!(error, SdkError::Untrusted { .. })
+}
+
+fn open_session(client: &Client, kept: &Kept, after: After) -> OpenSession {
+    let session = client.session(kept.token.clone());
+    OpenSession { id: kept.id, session, expires_at: kept.expires_at, after }
+}
+
+/// Each wanted secret once, in the order in which they are first named.
+fn unique(bindings: &[Binding]) -> Vec<WantedSecret> {
+    let mut wanted: Vec<WantedSecret> = Vec::with_capacity(bindings.len());
+    for binding in bindings {
+        if !wanted.contains(&binding.wanted) {
+            wanted.push(binding.wanted.clone());
+        }
+    }
+    wanted
+}
+
+const ATTEMPTS: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+/// What the broker calls a token that is no longer young enough.
+const LATE: [&str; 2] = ["token-expired", "token-too-old"];
+/// What it calls a token that was spent before.
+const REPLAYED: &str = "token-replayed";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_for_two_variables_is_wanted_once() {
+        let bindings = ["b > X", "a > Y", "b > Z:file", "b#f > W"];
+        let bindings: Vec<Binding> = bindings.iter().map(|line| line.parse().unwrap()).collect();
+        let wanted: Vec<_> = unique(&bindings).iter().map(ToString::to_string).collect();
+        assert_eq!(wanted, ["b", "a", "b#f"]);
+    }
+}

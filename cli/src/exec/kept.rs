@@ -1,0 +1,215 @@
+//! A session kept in a file, for later calls of the same job.
+//!
+//! Where a job has one identity token only, the session that it bought must outlive the
+//! call that bought it. The file is the user's alone (0600, not a link), it is locked
+//! while it is looked at, so that of two calls at once one spends the token and the
+//! other finds the session, and a session of another broker in it is not used.
+//! [`end`] is for the step that comes last (`after_script`, a post step).
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::process::geteuid;
+use segura_model::{SecretText, SessionId, Timestamp, secret};
+use segura_plugins::SessionPlace;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::ExecError;
+
+/// What the file holds.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kept {
+    /// The broker.
+    pub(crate) url: String,
+    /// The session's id.
+    pub(crate) id: SessionId,
+    /// Its token.
+    #[serde(serialize_with = "secret::serialize_exposed")]
+    pub(crate) token: SecretText,
+    /// When it ends by itself.
+    pub(crate) expires_at: Timestamp,
+    /// Files with values that go when the session ends.
+    #[serde(default)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// The file, open and locked until dropped.
+pub(crate) struct KeptFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl KeptFile {
+    /// Open the file at `path`, or make it.
+    pub(crate) fn open(path: &Path) -> Result<Self, ExecError> {
+        Self::open_with(path, true).map(|file| file.expect("a file that is made is there"))
+    }
+
+    /// Open the file at `path` if it is there.
+    pub(crate) fn find(path: &Path) -> Result<Option<Self>, ExecError> {
+        Self::open_with(path, false)
+    }
+
+    fn open_with(path: &Path, make: bool) -> Result<Option<Self>, ExecError> {
+        let failed = |source| ExecError::SessionFile { path: path.to_owned(), source };
+        let refuse = |why| Err(ExecError::SessionFileUnsafe { path: path.to_owned(), why });
+        let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("a flag of open(2)");
+        loop {
+            let opened = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(make)
+                .mode(0o600)
+                .custom_flags(no_follow)
+                .open(path);
+            let file = match opened {
+                Err(error) if error.kind() == ErrorKind::NotFound && !make => return Ok(None),
+                opened => opened.map_err(failed)?,
+            };
+            flock(&file, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
+            let metadata = file.metadata().map_err(failed)?;
+            if metadata.nlink() == 0 {
+                // Whoever held the lock before has removed it; what is there now?
+                continue;
+            }
+            if !metadata.is_file() || metadata.nlink() > 1 {
+                return refuse("it is no ordinary file");
+            }
+            if metadata.uid() != geteuid().as_raw() {
+                return refuse("it belongs to another user");
+            }
+            if metadata.mode() & 0o077 != 0 {
+                return refuse("its mode must be 0600");
+            }
+            return Ok(Some(Self { file, path: path.to_owned() }));
+        }
+    }
+
+    /// The session in it; one that cannot be read is none.
+    pub(crate) fn read(&mut self) -> Option<Kept> {
+        let mut text = Zeroizing::new(Vec::with_capacity(LIMIT));
+        self.file.rewind().ok()?;
+        (&mut self.file).take(LIMIT as u64).read_to_end(&mut text).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Keep this session, in place of any other.
+    pub(crate) fn write(&mut self, kept: &Kept) -> Result<(), ExecError> {
+        let text = Zeroizing::new(serde_json::to_vec(kept).expect("plain JSON"));
+        let written = self
+            .file
+            .set_len(0)
+            .and_then(|()| self.file.rewind())
+            .and_then(|()| self.file.write_all(&text));
+        written.map_err(|source| self.failed(source))
+    }
+
+    /// Remove the file.
+    pub(crate) fn remove(self) -> Result<(), ExecError> {
+        std::fs::remove_file(&self.path).map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: io::Error) -> ExecError {
+        ExecError::SessionFile { path: self.path.clone(), source }
+    }
+}
+
+/// Where the sessions of a job with this broker are kept, the best place first.
+pub(crate) fn paths(place: &SessionPlace, url: &str) -> Vec<PathBuf> {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, url.as_bytes());
+    let [a, b, c, d, ..] = digest.as_ref() else { unreachable!("a digest has 32 bytes") };
+    let name = format!("segura-session-{}-{a:02x}{b:02x}{c:02x}{d:02x}", place.job);
+    let folders = place.folders.iter().filter(|folder| folder.is_dir());
+    folders.map(|folder| folder.join(&name)).collect()
+}
+
+const LIMIT: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn kept(url: &str) -> Kept {
+        Kept {
+            url: url.to_owned(),
+            id: "01JDGW5E6Y3X9T2K8M4Q7R0BVC".parse().unwrap(),
+            token: SecretText::new("sgr_x"),
+            expires_at: Timestamp(1_795_521_600),
+            files: vec!["/tmp/f".into()],
+        }
+    }
+
+    #[test]
+    fn a_kept_session_reads_back_and_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("session");
+        assert!(KeptFile::find(&path).unwrap().is_none());
+
+        let mut file = KeptFile::open(&path).unwrap();
+        assert!(file.read().is_none());
+        file.write(&kept("https://a-longer-name.example/")).unwrap();
+        file.write(&kept("https://b.example/")).unwrap();
+        drop(file);
+
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let mut file = KeptFile::find(&path).unwrap().unwrap();
+        let read = file.read().unwrap();
+        assert_eq!((read.url.as_str(), read.token.expose()), ("https://b.example/", "sgr_x"));
+        file.remove().unwrap();
+        assert!(KeptFile::find(&path).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_file_that_others_could_have_made_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        std::fs::write(&target, "").unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(matches!(KeptFile::open(&link), Err(ExecError::SessionFile { .. })));
+
+        let unsafe_file =
+            |path: &Path| matches!(KeptFile::open(path), Err(ExecError::SessionFileUnsafe { .. }));
+        std::fs::set_permissions(&target, PermissionsExt::from_mode(0o644)).unwrap();
+        assert!(unsafe_file(&target));
+        std::fs::set_permissions(&target, PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::hard_link(&target, folder.path().join("hard")).unwrap();
+        assert!(unsafe_file(&target));
+    }
+
+    #[test]
+    fn of_two_calls_at_once_one_waits_for_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("session");
+        let mut first = KeptFile::open(&path).unwrap();
+        let second = std::thread::spawn({
+            let path = path.clone();
+            move || KeptFile::open(&path).unwrap().read().map(|kept| kept.url)
+        });
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        first.write(&kept("https://a.example/")).unwrap();
+        drop(first);
+        assert_eq!(second.join().unwrap().as_deref(), Some("https://a.example/"));
+    }
+
+    #[test]
+    fn each_job_and_broker_has_a_file_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |job: &str| SessionPlace {
+            folders: vec!["/no/such/folder".into(), folder.path().to_owned()],
+            job: job.to_owned(),
+        };
+        let all = [("1", "https://a/"), ("2", "https://a/"), ("1", "https://b/")];
+        let paths: std::collections::BTreeSet<_> =
+            all.iter().flat_map(|(job, url)| paths(&place(job), url)).collect();
+        assert_eq!(paths.len(), 3, "{paths:?}");
+    }
+}

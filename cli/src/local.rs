@@ -1,0 +1,69 @@
+//! A server's database, opened on the machine itself and without its server: what
+//! `init` and `operator recover` work on.
+//!
+//! On SQLite the directory's lock keeps a running server and these apart; on PostgreSQL
+//! they may run beside each other. A chain of the ledger is opened, as by a server: what
+//! is done here is recorded like everything else.
+
+mod initialise;
+
+use std::sync::Arc;
+
+use segura_broker::config::Config;
+use segura_broker::startup::{StartError, World, check_world};
+use segura_model::{Clock, Random};
+use segura_store::{OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask};
+use segura_vault::{Keyring, LedgerMac, WrappedKeyring};
+
+pub(crate) use initialise::{Made, initialise, is_complete};
+
+/// Time and chance.
+#[derive(Clone)]
+pub(crate) struct Sources {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+}
+
+/// A database with its keyring open and its writer running.
+pub(crate) struct Opened {
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) writer: Writer,
+    task: WriterTask,
+}
+
+impl Opened {
+    /// Open the database of these settings, which `init` has made.
+    pub(crate) async fn open(config: &Config, sources: &Sources) -> Result<Self, StartError> {
+        let store = open_store(config).await?;
+        check_world(&store, World::Real).await?;
+        let wrapped = store.keyring_load().await?.ok_or(StartError::NotInitialised)?;
+        let keyring = Keyring::open(&WrappedKeyring::from_bytes(wrapped), &config.guard.read()?)?;
+        Self::start(store, keyring, sources).await
+    }
+
+    async fn start(store: Store, keyring: Keyring, sources: &Sources) -> Result<Self, StartError> {
+        let options = WriterOptions {
+            queue: QUEUE,
+            clock: Arc::clone(&sources.clock),
+            random: Arc::clone(&sources.random),
+            head_mac: Arc::new(LedgerMac::new(&keyring)),
+        };
+        let (writer, task) = Writer::start(store, options).await?;
+        Ok(Self { keyring: Arc::new(keyring), writer, task })
+    }
+
+    /// Write what waits, and close.
+    pub(crate) async fn close(self) {
+        drop(self.writer);
+        self.task.stop().await;
+    }
+}
+
+async fn open_store(config: &Config) -> Result<Store, StartError> {
+    let store = Store::open(&config.database, OpenOptions::new(OpenMode::Exclusive)).await?;
+    store.migrate().await?;
+    Ok(store)
+}
+
+/// One command writes at a time.
+const QUEUE: usize = 16;

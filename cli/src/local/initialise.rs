@@ -1,0 +1,188 @@
+//! From nothing to a database that a server starts on.
+//!
+//! Whoever stores the first keyring has won; another `init` at the same time is told so
+//! and leaves nothing behind. A run that was cut short is finished by the next: each
+//! step looks at what is there. The key file is on disk before the keyring that it opens
+//! is stored, since the other way round a crash would lock everyone out.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use segura_broker::config::{Config, GuardSource, Tls};
+use segura_broker::service::operators::{self, Credential};
+use segura_broker::startup::{StartError, World, check_world, mark_world};
+use segura_broker::tls::ManagedCertificate;
+use segura_model::audit::{Actor, Event, Outcome, Record};
+use segura_model::{OperatorName, Timestamp};
+use segura_store::{
+    BoxFuture, Certificate, CertificateRole, KeyringMade, OpenMode, OpenOptions, Store, StoreError,
+    Tx,
+};
+use segura_vault::{CertificateAuthority, Guard, Keyring, WrappedKeyring};
+
+use super::{Opened, Sources, open_store};
+use crate::error::CliError;
+use crate::files;
+
+/// What was made, as far as it was not there.
+#[derive(Default)]
+pub(crate) struct Made {
+    /// The first operator's credential, to be shown once.
+    pub(crate) credential: Option<Credential>,
+    /// The new authority's fingerprint, to be compared by eye.
+    pub(crate) fingerprint: Option<String>,
+    /// The new key file.
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+/// Make what is missing of data directory, keyring, authority and first operator.
+pub(crate) async fn initialise(
+    config: &Config,
+    world: World,
+    operator: OperatorName,
+    sources: &Sources,
+) -> Result<Made, CliError> {
+    make_directory(&config.server.data_dir)?;
+    let store = open_store(config).await?;
+    let (keyring, key_file) = keyring(&store, &config.guard, world, sources).await?;
+    let opened = Opened::start(store, keyring, sources).await?;
+    let made = fill(&opened, config, world, operator, sources).await;
+    opened.close().await;
+    Ok(Made { key_file, ..made? })
+}
+
+/// Whether nothing is left to be made. Looks without the lock, which a running server
+/// holds; a database that cannot be read is looked at again with it.
+pub(crate) async fn is_complete(config: &Config, world: World) -> bool {
+    let look = async {
+        let store = Store::open(&config.database, OpenOptions::new(OpenMode::Reader)).await?;
+        let authority = store.certificate_newest(CertificateRole::Authority).await?.is_some();
+        check_world(&store, world).await?;
+        Ok::<_, StartError>(
+            store.keyring_load().await?.is_some()
+                && !store.operator_list().await?.is_empty()
+                && (authority || config.tls != Tls::Managed),
+        )
+    };
+    look.await.unwrap_or(false)
+}
+
+fn make_directory(path: &Path) -> Result<(), CliError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| CliError::Write { path: path.to_owned(), source })
+}
+
+/// The keyring: the one that is there, or a new one under the guard.
+async fn keyring(
+    store: &Store,
+    source: &GuardSource,
+    world: World,
+    sources: &Sources,
+) -> Result<(Keyring, Option<PathBuf>), CliError> {
+    if let Some(wrapped) = store.keyring_load().await.map_err(StartError::from)? {
+        check_world(store, world).await?;
+        let guard = source.read().map_err(StartError::from)?;
+        let keyring = Keyring::open(&WrappedKeyring::from_bytes(wrapped), &guard);
+        return Ok((keyring.map_err(StartError::from)?, None));
+    }
+    let (guard, key_file) = first_guard(source, sources)?;
+    let now = sources.clock.now();
+    let keyring = Keyring::make(&*sources.random, now);
+    let wrapped = keyring.wrap(&guard, &*sources.random);
+    match store.keyring_make(wrapped.as_bytes(), now).await.map_err(StartError::from)? {
+        KeyringMade::Made => Ok((keyring, key_file)),
+        KeyringMade::Exists(_) => {
+            if let Some(path) = key_file {
+                // It opens nothing, and would be taken for the right one.
+                let _ = std::fs::remove_file(path);
+            }
+            Err(CliError::OtherInit)
+        }
+    }
+}
+
+/// The guard that is there, or a new key file where one was named.
+fn first_guard(
+    source: &GuardSource,
+    sources: &Sources,
+) -> Result<(Guard, Option<PathBuf>), CliError> {
+    match source {
+        GuardSource::KeyFile(path) if !path.exists() => {
+            let (guard, line) = Guard::make_key_file(&*sources.random);
+            // EXPOSE: the file is where this key lives.
+            files::create_private(path, line.expose().as_bytes())?;
+            Ok((guard, Some(path.clone())))
+        }
+        there => Ok((there.read().map_err(StartError::from)?, None)),
+    }
+}
+
+/// Authority, mark and first operator, as far as they are missing.
+async fn fill(
+    opened: &Opened,
+    config: &Config,
+    world: World,
+    operator: OperatorName,
+    sources: &Sources,
+) -> Result<Made, CliError> {
+    let (clock, random) = (&*sources.clock, &*sources.random);
+    let authority = match config.tls {
+        Tls::Managed => Some(new_authority(config, clock.now(), sources)?),
+        Tls::Files { .. } | Tls::Off => None,
+    };
+    let row = authority.as_ref().map(|one| one.seal(&opened.keyring, clock.now(), random));
+    let work = async move |tx: &mut Tx| set_up(tx, world, row).await;
+    let done: SetUp = opened
+        .writer
+        .run(|tx| -> BoxFuture<'_, Result<SetUp, StoreError>> { Box::pin(work(tx)) })
+        .await
+        .map_err(StartError::from)?;
+    let mut made = Made::default();
+    if done.authority {
+        made.fingerprint = authority.map(|authority| authority.fingerprint());
+    }
+    if done.is_first {
+        let (writer, keyring) = (&opened.writer, &*opened.keyring);
+        made.credential = Some(operators::first(writer, keyring, operator, clock, random).await?);
+    }
+    Ok(made)
+}
+
+fn new_authority(
+    config: &Config,
+    now: Timestamp,
+    sources: &Sources,
+) -> Result<Arc<CertificateAuthority>, CliError> {
+    let names = ManagedCertificate::names(&config.server.urls).map_err(StartError::from)?;
+    let made = CertificateAuthority::make(&names, now, &*sources.random);
+    Ok(Arc::new(made.map_err(|error| StartError::Certificate(error.into()))?))
+}
+
+/// What the unit of work did.
+struct SetUp {
+    authority: bool,
+    is_first: bool,
+}
+
+async fn set_up(
+    tx: &mut Tx,
+    world: World,
+    authority: Option<Certificate>,
+) -> Result<SetUp, StoreError> {
+    let is_first = tx.operator_list().await?.is_empty();
+    let has_authority = tx.certificate_newest(CertificateRole::Authority).await?.is_some();
+    let authority = authority.filter(|_| !has_authority);
+    if let Some(row) = &authority {
+        tx.certificate_add(row).await?;
+    }
+    if is_first {
+        mark_world(tx, world).await?;
+    }
+    let at = tx.now();
+    tx.record(&Record::new(Event::Init, Outcome::Changed, at, Actor::Server))?;
+    Ok(SetUp { authority: authority.is_some(), is_first })
+}

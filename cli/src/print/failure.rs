@@ -1,0 +1,171 @@
+//! A failure in words: what failed, the checks behind it, what to do.
+//!
+//! Written for somebody whose deployment just stopped: the sentence first, then the
+//! table, then one line of help. The ids come last; an operator needs them.
+
+use std::error::Error;
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use segura_model::Classify;
+use segura_model::api::Problem;
+use segura_sdk::SdkError;
+use serde_json::json;
+
+use super::{Format, Table, advice, note};
+use crate::error::CliError;
+
+/// Say why a command failed, and the exit code that its kind has.
+pub(crate) fn failure(error: &CliError, format: Format) -> ExitCode {
+    if matches!(error, CliError::Stdout { source } if source.kind() == ErrorKind::BrokenPipe) {
+        return ExitCode::from(CLOSED_PIPE);
+    }
+    match format {
+        Format::Json => note(&machine(error).to_string()),
+        Format::Person => person(error).lines().for_each(note),
+    }
+    ExitCode::from(error.class().kind.exit_code())
+}
+
+/// The failure as one JSON object on one line.
+fn machine(error: &CliError) -> serde_json::Value {
+    let code = match error {
+        CliError::Sdk(error) => error.code().to_owned(),
+        other => other.class().code.to_owned(),
+    };
+    json!({"error": {
+        "code": code,
+        "message": error.to_string(),
+        "cause": root_cause(error),
+        "hint": error.hint(),
+        "problem": problem(error),
+    }})
+}
+
+fn person(error: &CliError) -> String {
+    let mut lines = vec![format!("error: {error}")];
+    lines.extend(root_cause(error).map(|cause| format!("cause: {cause}")));
+    if let Some(problem) = problem(error) {
+        lines.extend(details(problem));
+    }
+    lines.extend(error.hint().map(|hint| format!("help: {hint}")));
+    if let Some(problem) = problem(error) {
+        lines.extend(ids(problem));
+    }
+    lines.join("\n")
+}
+
+fn details(problem: &Problem) -> Vec<String> {
+    let mut parts = Vec::new();
+    if !problem.checks.is_empty() {
+        parts.push(checks(problem));
+        parts.extend(problem.checks.iter().filter_map(|check| {
+            advice(&check.claim, check.cause.as_deref(), check.fix.as_deref())
+        }));
+    }
+    if !problem.secrets.is_empty() {
+        let mut table = Table::new(&["secret", "why"], "");
+        for fault in &problem.secrets {
+            table.row([fault.path.to_string(), fault.detail.clone()]);
+        }
+        parts.push(table.render());
+    }
+    parts.iter().flat_map(|part| part.lines()).map(|line| format!("  {line}")).collect()
+}
+
+fn checks(problem: &Problem) -> String {
+    let mut table = Table::new(&["policy", "claim", "expected", "presented"], "");
+    for check in &problem.checks {
+        table.row([
+            check.policy.to_string(),
+            check.claim.clone(),
+            check.expected.clone(),
+            check.presented.clone().unwrap_or_else(|| "(absent)".to_owned()),
+        ]);
+    }
+    table.render()
+}
+
+fn ids(problem: &Problem) -> Vec<String> {
+    let mut ids = Vec::new();
+    if let Some(denial) = problem.denial {
+        ids.push(format!("an operator sees why: segura policy explain --denial {denial}"));
+    }
+    if let Some(request) = problem.request_id {
+        ids.push(format!("request {request}, code {}", problem.code));
+    }
+    ids
+}
+
+fn problem(error: &CliError) -> Option<&Problem> {
+    match error {
+        CliError::Sdk(error) => SdkError::problem(error),
+        _ => None,
+    }
+}
+
+/// The end of the chain of errors: "Connection refused" says more than the five
+/// sentences between.
+fn root_cause(error: &dyn Error) -> Option<String> {
+    let mut cause = error.source()?;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    Some(cause.to_string())
+}
+
+/// What a shell reports of a program that SIGPIPE ended; Rust's ignore the signal.
+const CLOSED_PIPE: u8 = 141;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal() -> CliError {
+        let problem = serde_json::from_value(json!({
+            "type": "urn:segura:problem:policy-mismatch",
+            "title": "The caller may not do this",
+            "status": 403,
+            "detail": "no policy grants this workload what it wants",
+            "code": "policy-mismatch",
+            "request_id": "01JDGW5E6Y3X9T2K8M4Q7R0BVD",
+            "denial": "01JDGW5E6Y3X9T2K8M4Q7R0BVC",
+            "checks": [{
+                "policy": "payments-deploy", "claim": "ref",
+                "expected": "refs/heads/release/*", "presented": "refs/heads/x",
+                "cause": "the job runs on another branch", "fix": "run it on a release branch",
+            }],
+            "secrets": [{"path": "db/prod/password", "why": "not-granted",
+                "detail": "not granted"}],
+        }));
+        CliError::Sdk(SdkError::Refused(Box::new(problem.unwrap())))
+    }
+
+    #[test]
+    fn a_refusal_teaches() {
+        let expected = "\
+error: no policy grants this workload what it wants
+  POLICY           CLAIM  EXPECTED              PRESENTED
+  payments-deploy  ref    refs/heads/release/*  refs/heads/x
+  ref: the job runs on another branch; run it on a release branch
+  SECRET            WHY
+  db/prod/password  not granted
+an operator sees why: segura policy explain --denial 01JDGW5E6Y3X9T2K8M4Q7R0BVC
+request 01JDGW5E6Y3X9T2K8M4Q7R0BVD, code policy-mismatch";
+        assert_eq!(person(&refusal()), expected);
+    }
+
+    #[test]
+    fn a_machine_gets_the_code_and_the_whole_problem() {
+        let machine = machine(&refusal());
+        assert_eq!(machine["error"]["code"], "policy-mismatch");
+        assert_eq!(machine["error"]["problem"]["checks"][0]["claim"], "ref");
+        assert!(!machine.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn the_exit_code_is_that_of_the_kind() {
+        assert_eq!(refusal().class().kind.exit_code(), 4);
+        assert_eq!(CliError::NoUrl.class().kind.exit_code(), 2);
+    }
+}
