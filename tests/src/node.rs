@@ -1,0 +1,104 @@
+//! One running server process.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::cli::segura;
+
+/// A server that runs; killed when dropped.
+pub struct Node {
+    child: Child,
+    port: u16,
+    metrics_port: u16,
+    log: PathBuf,
+}
+
+/// How long a server may take until it answers, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Node {
+    /// Start `segura server` on this configuration and wait until it answers.
+    ///
+    /// # Panics
+    /// When it ends or does not answer in time; the message has its log.
+    pub async fn start(config: &Path, log: &Path, port: u16, metrics_port: u16, flags: &[String]) -> Self {
+        let output = File::options().create(true).append(true).open(log).expect("a log file");
+        let child = segura()
+            .args(["server", "--config"])
+            .arg(config)
+            .args(flags)
+            .env("RUST_BACKTRACE", "1")
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a file handle"))
+            .stderr(output)
+            .spawn()
+            .expect("the server starts");
+        let mut node = Self { child, port, metrics_port, log: log.to_owned() };
+        node.wait_until_it_answers().await;
+        node
+    }
+
+    /// The port it serves on.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The port of its metrics.
+    pub const fn metrics_port(&self) -> u16 {
+        self.metrics_port
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// End it as an operator does, with SIGTERM, and return the exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the server is there to be stopped");
+        self.child.wait().ok().and_then(|status| status.code())
+    }
+
+    /// End it as a power cut does.
+    pub fn kill(mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
+    async fn wait_until_it_answers(&mut self) {
+        let started = Instant::now();
+        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("the server ended with {status}:\n{}", self.log());
+            }
+            assert!(started.elapsed() < PATIENCE, "no answer in {PATIENCE:?}:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A port that is free now. The gap until it is taken is the kernel's to keep: it
+/// hands out other ports first.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("loopback has a free port")
+        .port()
+}

@@ -1,0 +1,13 @@
+//! The acceptance tests, in one binary: each module is one promise of the README.
+
+mod action;
+mod canary;
+mod exec;
+mod main_job;
+mod nodes;
+mod operators;
+mod pipelines;
+mod provider;
+mod refusals;
+mod replay;
+mod runners;

@@ -1,0 +1,151 @@
+//! What is refused, each from outside and each in the ledger.
+
+use acceptance::{Database, TokenIssuer, World, attack, on_each_database};
+use segura_model::{Algorithm, Clock, SystemClock};
+use segura_plugins::sample;
+use serde_json::{Value, json};
+
+use crate::main_job::{POLICY, claims, github_world};
+
+/// The refusals of the ledger, whole ones and summaries, that have this code.
+fn recorded(world: &World, code: &str) -> bool {
+    world
+        .ledger(&[])
+        .iter()
+        .any(|record| record["outcome"] == "refused" && record.to_string().contains(code))
+}
+
+/// Refused with this status and code, with an id, and without a value.
+async fn refused(world: &World, token: &str, status: u16, code: &str) {
+    let answer = world.deliver(token, &["db/prod/password"]).await;
+    assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
+    assert!(answer.body["denial"].is_string(), "an id to open: {answer:?}");
+    assert!(!answer.body.to_string().contains("correct horse"));
+}
+
+/// Wait until all of these are in the ledger. The first of a stranger's refusals are
+/// there at once; the rest come as a summary when their minute closes.
+async fn recorded_soon(world: &World, codes: &[&str]) {
+    for _ in 0..100 {
+        if codes.iter().all(|code| recorded(world, code)) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    let missing: Vec<_> = codes.iter().filter(|code| !recorded(world, code)).collect();
+    panic!("not in the ledger: {missing:?}");
+}
+
+fn with(edit: impl FnOnce(&mut Value)) -> Value {
+    let mut claims = claims();
+    edit(&mut claims);
+    claims
+}
+
+on_each_database! {
+    async fn tokens_that_do_not_verify(database: Database) {
+        let (world, issuer) = github_world(database).await;
+        let now = SystemClock.now().0;
+        let stranger = TokenIssuer::start(Algorithm::RS256).await;
+        let complete = issuer.complete(&claims());
+        let other_algorithm = segura_broker::dev::SigningKey::make(Algorithm::ES256, issuer.key().kid());
+
+        let cases = [
+            ("token-audience", issuer.token(&with(|c| c["aud"] = json!("https://elsewhere.test")))),
+            ("token-expired", issuer.token(&with(|c| { c["iat"] = json!(now - 900); c["exp"] = json!(now - 300); }))),
+            ("token-not-yet-valid", issuer.token(&with(|c| c["nbf"] = json!(now + 300)))),
+            ("token-issuer", stranger.token(&claims())),
+            ("token-algorithm", other_algorithm.sign(&complete)),
+            ("token-algorithm", attack::hs256_with_public_key(&issuer.key(), &complete)),
+            ("token-signature", attack::edited(&issuer.token(&claims()), |c| c["ref"] = json!("refs/heads/evil"))),
+            ("token-claims", issuer.token(&with(|c| c["exp"] = Value::Null))),
+            ("token-claims", issuer.token(&with(|c| c["exp"] = json!((now + 300).to_string())))),
+        ];
+        // Whoever cannot prove who it is gets one answer, whatever was wrong.
+        for (_, token) in &cases {
+            refused(&world, token, 403, "access-refused").await;
+        }
+        // What is no token at all is said: it tells nobody anything about the broker.
+        let oversized = issuer.token(&with(|c| c["padding"] = json!("x".repeat(20_000))));
+        refused(&world, &oversized, 413, "token-too-large").await;
+        for token in [attack::unsigned(&complete), "hello".to_owned()] {
+            refused(&world, &token, 401, "token-malformed").await;
+        }
+        let codes: Vec<&str> = cases.iter().map(|(code, _)| *code).collect();
+        recorded_soon(&world, &codes).await;
+        recorded_soon(&world, &["token-too-large", "token-malformed"]).await;
+        world.administer(&["audit", "verify"]);
+    }
+}
+
+on_each_database! {
+    async fn jobs_that_the_policy_does_not_mean(database: Database) {
+        let (world, issuer) = github_world(database).await;
+        world.apply_policy(&format!("{POLICY}{}", ""));
+
+        // The rightful owner learns which check failed.
+        let slash = with(|c| c["ref"] = json!("refs/heads/release/1.0"));
+        let answer = world.deliver(&issuer.token(&slash), &["db/prod/password"]).await;
+        assert_eq!(answer.status, 403, "`*` stays inside a segment: {answer:?}");
+        assert!(answer.body["checks"].to_string().contains("refs/heads/release/1.0"), "{answer:?}");
+
+        let missing = with(|c| { c.as_object_mut().expect("claims").remove("ref"); });
+        assert_eq!(world.deliver(&issuer.token(&missing), &["db/prod/password"]).await.status, 403);
+
+        // A fork of the same workflow learns nothing.
+        let fork = with(|c| {
+            c["repository"] = json!("mallory/payments");
+            c["repository_id"] = json!("999");
+            c["repository_owner"] = json!("mallory");
+            c["repository_owner_id"] = json!("666");
+        });
+        let answer = world.deliver(&issuer.token(&fork), &["db/prod/password"]).await;
+        assert_eq!(answer.status, 403);
+        assert!(answer.body["checks"].is_null(), "{answer:?}");
+        assert!(!answer.body.to_string().contains("payments-deploy"), "{answer:?}");
+
+        let mut target = sample::github_pull_request_target();
+        target["aud"] = json!(acceptance::world::AUDIENCE);
+        let answer = world.deliver(&issuer.token(&target), &["db/prod/password"]).await;
+        assert_eq!(answer.status, 403);
+        assert!(answer.body["checks"].to_string().contains("pull_request_target"), "{answer:?}");
+
+        // A secret outside the policy: the same answer whether it exists or not.
+        for path in ["db/prod/root", "nowhere/at/all"] {
+            refused_path(&world, &issuer.token(&claims()), path).await;
+        }
+        world.administer(&["audit", "verify"]);
+    }
+}
+
+async fn refused_path(world: &World, token: &str, path: &str) {
+    let answer = world.deliver(token, &[path]).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    assert_eq!(answer.body["secrets"][0]["path"], path, "{answer:?}");
+    assert_eq!(answer.body["secrets"][0]["why"], "not-granted", "{answer:?}");
+}
+
+on_each_database! {
+    async fn an_operator_opens_a_refusal_by_its_id(database: Database) {
+        let (world, issuer) = github_world(database).await;
+        let wrong = with(|c| c["ref"] = json!("refs/tags/v1"));
+        let answer = world.deliver(&issuer.token(&wrong), &["db/prod/password"]).await;
+        let denial = answer.body["denial"].as_str().expect("an id").to_owned();
+
+        let told = world.administer(&["policy", "explain", "--denial", &denial]).stdout;
+
+        assert!(told.contains("payments-deploy"), "{told}");
+        assert!(told.contains("refs/tags/v1"), "{told}");
+    }
+}
+
+on_each_database! {
+    async fn a_refused_token_is_not_spent(database: Database) {
+        let (world, issuer) = github_world(database).await;
+        let token = issuer.token(&claims());
+        assert_eq!(world.deliver(&token, &["db/prod/root"]).await.status, 403);
+        assert_eq!(world.deliver(&token, &["db/prod/password"]).await.status, 200);
+        refused(&world, &token, 409, "token-replayed").await;
+        recorded_soon(&world, &["token-replayed"]).await;
+    }
+}
