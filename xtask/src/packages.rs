@@ -1,0 +1,62 @@
+//! Debian packages that the tests need: installed when we are root, named when not.
+
+use anyhow::bail;
+
+use crate::run;
+
+/// A program, the Debian package that brings it, and what it is for.
+struct Need {
+    package: &'static str,
+    present: fn() -> bool,
+    reason: &'static str,
+}
+
+const NEEDS: &[Need] = &[
+    Need {
+        package: "postgresql",
+        present: || crate::postgres::programs().is_some(),
+        reason: "the whole suite runs on PostgreSQL as well as on SQLite",
+    },
+    Need {
+        package: "rsync",
+        present: || run::exists("rsync"),
+        reason: "gitlab-ci-local copies the project with it",
+    },
+    Need {
+        package: "python3-venv",
+        present: || run::exists("python3") && has_venv(),
+        reason: "zizmor and check-jsonschema come from the Python registry",
+    },
+];
+
+fn has_venv() -> bool {
+    run::output(std::process::Command::new("python3").args(["-c", "import venv, ensurepip"]).stderr(std::process::Stdio::null()))
+        .is_ok()
+}
+
+/// Make sure that every package is there.
+///
+/// # Errors
+/// When one is missing and we may not install it: the message is the command to run.
+pub(crate) fn ensure() -> anyhow::Result<()> {
+    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !(need.present)()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    println!("The tests need Debian packages that are not here:");
+    for need in &missing {
+        println!("  {:<14} {}", need.package, need.reason);
+    }
+    if !run::is_root() || !run::exists("apt-get") {
+        bail!("install them, then run this again:\n\n    sudo apt-get install --yes {}\n", names.join(" "));
+    }
+    println!("We are root, so they are installed now.");
+    run::check(run::command("apt-get").args(["update", "--quiet"]))?;
+    run::check(
+        run::command("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["install", "--yes", "--quiet", "--no-install-recommends"])
+            .args(&names),
+    )
+}
