@@ -12,6 +12,7 @@ pub mod config;
 pub mod dev;
 pub mod http;
 pub mod jobs;
+pub mod local;
 pub mod net;
 pub mod oidc;
 pub mod service;

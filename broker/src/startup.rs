@@ -31,7 +31,7 @@ use crate::oidc::{DevIssuers, Verifier};
 use crate::tls::{Certificates, GivenCertificate, ManagedCertificate};
 
 pub use error::StartError;
-pub use process::harden;
+pub use process::{harden, stop_signal};
 pub use shelf::StoreShelf;
 pub use world::{World, check_world, mark_world};
 
@@ -165,7 +165,7 @@ impl Server {
 
     /// Serve until SIGTERM or SIGINT, then finish what runs and stop.
     pub async fn run(self) -> Result<(), StartError> {
-        let signal = process::stop_signal().map_err(StartError::Signals)?;
+        let signal = process::stop_signal()?;
         self.run_until(signal).await
     }
 

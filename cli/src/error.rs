@@ -7,8 +7,9 @@ use std::io;
 use std::path::PathBuf;
 
 use segura_broker::config::ConfigErrors;
+use segura_broker::dev::{DevError, MintError};
+use segura_broker::local::LocalError;
 use segura_broker::service::authority::AuthorityError;
-use segura_broker::service::operators::OperatorsError;
 use segura_broker::startup::StartError;
 use segura_model::{Class, Classify};
 use segura_sdk::SdkError;
@@ -23,6 +24,8 @@ pub(crate) enum CliError {
     Authority(#[from] AuthorityError),
     #[error(transparent)]
     Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    Dev(#[from] DevError),
     #[error("the stored credentials in {} cannot be read as TOML", path.display())]
     CredentialsUnreadable { path: PathBuf },
     #[error("{} holds no token", path.display())]
@@ -44,9 +47,9 @@ pub(crate) enum CliError {
     #[error("{} is not UTF-8 text", path.display())]
     NotText { path: PathBuf },
     #[error(transparent)]
-    Operators(#[from] OperatorsError),
-    #[error("another `segura init` of this database was first")]
-    OtherInit,
+    Local(#[from] LocalError),
+    #[error(transparent)]
+    Mint(#[from] MintError),
     #[error("{} can be read by others: its mode must be 0600", path.display())]
     ReadableByOthers { path: PathBuf },
     #[error("cannot read {}", path.display())]
@@ -105,7 +108,7 @@ impl CliError {
                  `chmod 600 {}`",
                 path.display()
             ),
-            Self::OtherInit => "use its guard (the key file or passphrase) and its operator's \
+            Self::Local(LocalError::OtherInit) => "use its guard (the key file or passphrase) and its operator's \
                  credential; this run left nothing behind"
                 .to_owned(),
             Self::Sdk(error) => return sdk_hint(error),
@@ -133,8 +136,9 @@ impl Classify for CliError {
             Self::NoToken { .. } => Class::unauthenticated("no-credential"),
             Self::NoUrl => Class::bad_request("no-url"),
             Self::NotText { .. } => Class::bad_request("not-text"),
-            Self::Operators(error) => error.class(),
-            Self::OtherInit => Class::conflict("other-init"),
+            Self::Dev(error) => error.class(),
+            Self::Local(error) => error.class(),
+            Self::Mint(error) => error.class(),
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Class::not_found("file-not-found")
             }
@@ -178,7 +182,9 @@ fn sdk_hint(error: &SdkError) -> Option<String> {
         | SdkError::Timeout { host, proxy: Some(_) } => {
             format!("check the proxy; to go around it, add {host} to NO_PROXY")
         }
-        SdkError::Refused(problem) if problem.status == 401 => {
+        SdkError::Refused(problem)
+            if problem.status == 401 && !problem.code.starts_with("token-") =>
+        {
             "the credential is unknown, expired or ended: check which one is used \
              (--token-file, SEGURA_TOKEN_FILE, `segura login`)"
                 .to_owned()

@@ -10,7 +10,6 @@ mod documents;
 mod error;
 mod exec;
 mod files;
-mod local;
 mod moment;
 mod persona;
 mod print;

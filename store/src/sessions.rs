@@ -83,10 +83,10 @@ impl NewSession {
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         text::line("a subject", &self.subject)?;
         text::document("a workload", &self.workload_json, WORKLOAD)?;
-        match self.policies.len() > POLICIES {
-            true => Err(StoreError::TooLarge { what: "a list of policies", limit: POLICIES }),
-            false => Ok(()),
+        if self.policies.len() > POLICIES {
+            return Err(StoreError::TooLarge { what: "a list of policies", limit: POLICIES });
         }
+        Ok(())
     }
 }
 

@@ -130,10 +130,10 @@ impl Store {
     /// Claim the one place for a writer.
     pub(crate) fn claim_writer(&self) -> Result<WriterClaim, StoreError> {
         self.demand_exclusive()?;
-        match self.inner.has_writer.swap(true, Ordering::SeqCst) {
-            true => Err(StoreError::Invalid("this store has a writer already")),
-            false => Ok(WriterClaim(self.clone())),
+        if self.inner.has_writer.swap(true, Ordering::SeqCst) {
+            return Err(StoreError::Invalid("this store has a writer already"));
         }
+        Ok(WriterClaim(self.clone()))
     }
 }
 

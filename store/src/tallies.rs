@@ -100,6 +100,9 @@ impl Counts {
     }
 }
 
+/// Minute, issuer entry, reason code, network, count.
+type Row = (i64, String, String, String, i64);
+
 /// The minute that a moment is in.
 pub(crate) const fn minute(now: i64) -> i64 {
     now.div_euclid(60)
@@ -117,7 +120,6 @@ pub(crate) async fn close(tx: &mut Tx, chain: &str, minute: i64) -> Result<(), S
         tallies::network,
         tallies::count,
     ));
-    type Row = (i64, String, String, String, i64);
     let mut rows = on_backend!(tx.conn(), |conn| delete.get_results::<Row>(conn).await)?;
     rows.sort_unstable();
     for (minute, issuer, code, network, count) in rows {

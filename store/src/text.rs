@@ -33,10 +33,10 @@ fn check(
     fine: fn(char) -> bool,
 ) -> Result<(), StoreError> {
     bytes(what, text.as_bytes(), limit)?;
-    match text.chars().any(|character| character.is_control() && !fine(character)) {
-        true => Err(StoreError::Text(what)),
-        false => Ok(()),
+    if text.chars().any(|character| character.is_control() && !fine(character)) {
+        return Err(StoreError::Text(what));
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use script::Script;
 use world::DevWorld;
 
 /// How to show it.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Options {
     /// Also write what was printed as a picture, as the README shows it.
     #[arg(long, value_name = "FILE")]

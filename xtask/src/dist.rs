@@ -33,9 +33,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .env("RUSTFLAGS", "-C target-feature=+crt-static")
             .args(["build", "--release", "--package", "segura", "--target", TARGET]),
     )?;
-    let built = run::root().join("target").join(TARGET).join("release/segura");
+    let built = run::target().join(TARGET).join("release/segura");
     let name = format!("segura-{version}-{SYSTEM}");
-    let folder = run::root().join("target/dist");
+    let folder = run::target().join("dist");
     std::fs::create_dir_all(&folder)?;
     let file: PathBuf = folder.join(&name);
     std::fs::copy(&built, &file).context("the build made no binary")?;

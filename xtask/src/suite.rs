@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::postgres::Cluster;
 use crate::tools::Tools;
-use crate::{packages, run, sizes, tools};
+use crate::{demo, packages, run, sizes, tools};
 
 /// What to leave out. CI leaves nothing out.
 #[derive(clap::Args)]
@@ -24,10 +24,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let started = Instant::now();
     packages::ensure()?;
     let tools = tools::install()?;
-    if options.filter.is_none() && options.package.is_none() {
+    let whole = options.filter.is_none() && options.package.is_none();
+    if whole {
         lints(&tools)?;
     }
     tests(options, &tools)?;
+    if whole {
+        demo::run(&demo::Options::default())?;
+    }
     println!("\nall checks passed in {} s", started.elapsed().as_secs());
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use segura_model::SecretText;
 use segura_model::duration::Seconds;
+use segura_model::{SecretBytes, SecretText};
 use segura_store::DatabaseUrl;
 use url::Url;
 
@@ -39,6 +39,9 @@ pub(super) fn read(settings: &Settings, problems: &mut Vec<Problem>) -> Option<C
         telemetry: telemetry?,
     })
 }
+
+/// A problem was noted.
+struct Noted;
 
 struct Reader<'a> {
     settings: &'a Settings,
@@ -127,7 +130,7 @@ impl Reader<'_> {
                            `database.password_file`, or set SEGURA_DATABASE__PASSWORD";
             return self.problem("database", "url", message);
         }
-        if let Some(password) = self.secret("database", "password", "password_file")? {
+        if let Some(password) = self.secret("database", "password", "password_file").ok()? {
             // EXPOSE: it becomes part of the connection's address, which is a secret itself.
             if url.set_password(Some(password.expose())).is_err() {
                 return self.problem("database", "url", expected);
@@ -216,25 +219,25 @@ impl Reader<'_> {
         }
     }
 
-    /// A secret from the environment or from its file; the outer `None` is a problem.
+    /// A secret from the environment or from its file, if there is one.
     fn secret(
         &mut self,
         section: &'static str,
         name: &'static str,
         file_key: &'static str,
-    ) -> Option<Option<SecretText>> {
+    ) -> Result<Option<SecretText>, Noted> {
         if let Some(text) = self.text(section, name).filter(|text| !text.is_empty()) {
-            return Some(Some(SecretText::new(text)));
+            return Ok(Some(SecretText::new(text)));
         }
-        let Some(path) = self.path(section, file_key) else { return Some(None) };
-        match read_private(&path) {
-            Ok(bytes) => match bytes.into_text() {
-                // EXPOSE: without its line end, into another box.
-                Some(text) => Some(Some(SecretText::new(text.expose().trim_end()))),
-                None => self.problem(section, file_key, "the file does not hold text"),
-            },
-            Err(error) => self.problem(section, file_key, error.to_string()),
-        }
+        let Some(path) = self.path(section, file_key) else { return Ok(None) };
+        let message = match read_private(&path).map(SecretBytes::into_text) {
+            // EXPOSE: without its line end, into another box.
+            Ok(Some(text)) => return Ok(Some(SecretText::new(text.expose().trim_end()))),
+            Ok(None) => "the file does not hold text".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.problem::<()>(section, file_key, message);
+        Err(Noted)
     }
 
     fn count(

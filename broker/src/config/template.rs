@@ -10,7 +10,7 @@ pub fn template(chosen: &[(&str, toml::Value)]) -> String {
     for key in KEYS.iter().filter(|key| !matches!(key.form, Form::Secret { .. })) {
         if key.section != section {
             section = key.section;
-            file += &format!("\n[{section}]\n");
+            file.extend(["\n[", section, "]\n"]);
         }
         let value = chosen.iter().find(|(path, _)| *path == key.path()).map(|(_, value)| value);
         file += &entry(key, value);
@@ -19,10 +19,10 @@ pub fn template(chosen: &[(&str, toml::Value)]) -> String {
 }
 
 fn entry(key: &Key, value: Option<&toml::Value>) -> String {
-    let doc: String = key.doc.lines().map(|line| format!("# {line}\n")).collect();
+    let doc = key.doc.replace('\n', "\n# ");
     match value {
-        Some(value) => format!("{doc}{} = {value}\n", key.name),
-        None => format!("{doc}#{} = {}\n", key.name, key.example),
+        Some(value) => format!("# {doc}\n{} = {value}\n", key.name),
+        None => format!("# {doc}\n#{} = {}\n", key.name, key.example),
     }
 }
 

@@ -18,7 +18,6 @@ impl Written {
 
     fn file(&self, name: &str, text: &str, mode: u32) -> PathBuf {
         let path = self.directory.path().join(name);
-        #[expect(clippy::disallowed_methods, reason = "a test writes into its own directory")]
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         path
@@ -47,7 +46,7 @@ fn load(text: &str) -> Loaded {
 
 /// Every problem, one a line.
 fn problems(loaded: Loaded) -> String {
-    loaded.err().expect("problems").to_string()
+    loaded.expect_err("problems").to_string()
 }
 
 #[test]

@@ -20,14 +20,22 @@ pub const DEV_MARK: &str = "segura_dev";
 /// The issuers of one world: one key signs for all.
 pub(super) struct Issuers {
     base: String,
+    broker: String,
     key: SigningKey,
 }
 
 impl Issuers {
     /// Issuers below `http://127.0.0.1:PORT`.
-    pub(super) fn make(port: u16) -> Self {
+    pub(super) fn make(port: u16, broker: &str) -> Self {
         let key = SigningKey::make(Algorithm::RS256, "dev");
-        Self { base: format!("http://127.0.0.1:{port}"), key }
+        Self { base: format!("http://127.0.0.1:{port}"), broker: broker.to_owned(), key }
+    }
+
+    /// The audience of a platform's tokens when nothing else is asked for: what the
+    /// platform always says, or this world's broker.
+    pub(super) fn audience(&self, platform: &str) -> &str {
+        let fixed = segura_plugins::preset(platform).and_then(|preset| preset.audiences.first());
+        fixed.copied().unwrap_or(&self.broker)
     }
 
     /// The `iss` of a platform's tokens.
@@ -37,7 +45,7 @@ impl Issuers {
 
     /// A signed token of this job.
     pub(super) fn token(&self, job: &Job, now: Timestamp, jti: &str) -> String {
-        self.key.sign(&job.claims(&self.iss(&job.like), now, jti))
+        self.key.sign(&job.claims(&self.iss(&job.like), self.audience(&job.like), now, jti))
     }
 
     fn discovery(&self, platform: &str) -> Value {

@@ -14,8 +14,8 @@ const LIFETIME: i64 = 300;
 pub struct Job {
     /// The platform: one of [`super::PLATFORMS`].
     pub like: String,
-    /// The audience; the broker's, unless a test of a wrong one is meant.
-    pub audience: String,
+    /// The audience; left out, the broker's, or the platform's where it has but one.
+    pub audience: Option<String>,
     /// Repository (GitHub, Azure DevOps) or project path (GitLab).
     pub repository: Option<String>,
     /// The immutable id of the repository or project.
@@ -34,7 +34,7 @@ pub struct Job {
 
 impl Job {
     /// The token's claims.
-    pub fn claims(&self, iss: &str, now: Timestamp, jti: &str) -> Value {
+    pub fn claims(&self, iss: &str, audience: &str, now: Timestamp, jti: &str) -> Value {
         let mut claims = match self.like.as_str() {
             "azure-devops" => sample::azure_devops(),
             "gitlab" => self.gitlab(),
@@ -43,7 +43,7 @@ impl Job {
         };
         for (name, value) in [
             ("iss", json!(iss)),
-            ("aud", json!(self.audience)),
+            ("aud", json!(self.audience.as_deref().unwrap_or(audience))),
             ("jti", json!(jti)),
             ("iat", json!(now.0)),
             ("nbf", json!(now.0)),

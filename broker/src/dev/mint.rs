@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 use segura_model::random::make_bytes;
-use segura_model::{Clock, Random};
+use segura_model::{Class, Classify, Clock, Random};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -40,6 +40,16 @@ pub enum MintError {
     /// The world did not answer in our words.
     #[error("the dev world's answer cannot be read; is it of another version?")]
     Unreadable,
+}
+
+impl Classify for MintError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NoWorld { .. } => Class::unavailable("no-dev-world"),
+            Self::Refused(_) => Class::bad_request("dev-token"),
+            Self::Unreadable => Class::internal("dev-answer"),
+        }
+    }
 }
 
 #[derive(Deserialize, Serialize)]

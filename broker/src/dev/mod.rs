@@ -5,12 +5,15 @@
 //! identity token. A dev world marks its database and its issuers, and neither it nor
 //! `segura server` opens or trusts what is the other's.
 
+mod enrol;
 mod issuers;
 mod job;
 mod keys;
 mod mint;
+mod world;
 
 pub use issuers::{DEV_MARK, PLATFORMS};
 pub use job::Job;
 pub use keys::{SigningKey, encode};
 pub use mint::{MintError, ask};
+pub use world::{DevError, DevOptions, DevWorld, Facts};

@@ -36,7 +36,7 @@ pub async fn check<B: MessageBody + 'static>(
     };
     match access {
         Access::Operator(permission) => {
-            operator(&app, &request, &token, permission, origin).await?
+            operator(&app, &request, &token, permission, origin).await?;
         }
         Access::SessionOrOperator(permission) if !is_session(&token) => {
             operator(&app, &request, &token, permission, origin).await?;

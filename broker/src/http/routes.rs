@@ -74,9 +74,10 @@ pub fn configure(config: &mut ServiceConfig) {
 }
 
 fn resource(path: &'static str) -> Resource {
-    let bare = match path.starts_with("/oauth2/") {
-        true => web::resource(path).default_service(web::to(oauth2::wrong_method)),
-        false => web::resource(path),
+    let bare = if path.starts_with("/oauth2/") {
+        web::resource(path).default_service(web::to(oauth2::wrong_method))
+    } else {
+        web::resource(path)
     };
     all().filter(|route| route.path == path).fold(bare, |resource, route| {
         let bare = (route.to)().method(route.method.clone());

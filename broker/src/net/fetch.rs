@@ -39,7 +39,7 @@ impl HttpFetch {
         let answer = tokio::time::timeout(self.time, self.exchange(&request)).await;
         answer.unwrap_or_else(|_| {
             let reason = format!("nothing complete within {:?}", self.time);
-            Err(FetchError::NoAnswer { url: request.url.clone(), reason })
+            Err(FetchError::NoAnswer { url: request.url.to_string(), reason })
         })
     }
 
@@ -48,7 +48,7 @@ impl HttpFetch {
         let unanswered = |error: reqwest::Error| {
             let error = error.without_url();
             let reason = crate::telemetry::Chain(&error).to_string();
-            FetchError::NoAnswer { url: url.clone(), reason }
+            FetchError::NoAnswer { url: url.to_string(), reason }
         };
         let client = self.client(request).await?.map_err(unanswered)?;
         let mut get = client
@@ -63,12 +63,12 @@ impl HttpFetch {
         let response = get.send().await.map_err(unanswered)?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(FetchError::Status {
-                url: url.clone(),
+                url: url.to_string(),
                 status: response.status().as_u16(),
             });
         }
         if response.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-            return Err(FetchError::Encoded(url.clone()));
+            return Err(FetchError::Encoded(url.to_string()));
         }
         let max_age = max_age(response.headers());
         let body = read_bounded(response, url.as_str()).await.map_err(|error| match error {

@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use segura_model::workload::WorkloadError;
 use segura_model::{Algorithm, Class, Classify, IssuerId};
@@ -62,9 +63,10 @@ impl Classify for VerifyError {
             Refusal::Algorithm { .. } => Class::unauthenticated("token-algorithm"),
             Refusal::Audience { .. } => Class::unauthenticated("token-audience"),
             Refusal::Claim(error) => error.class(),
-            Refusal::Claims(_) | Refusal::Header(_) => Class::unauthenticated("token-malformed"),
             Refusal::Form(FormError::TooLong(_)) => Class::too_large("token-too-large"),
-            Refusal::Form(_) => Class::unauthenticated("token-malformed"),
+            Refusal::Claims(_) | Refusal::Form(_) | Refusal::Header(_) => {
+                Class::unauthenticated("token-malformed")
+            }
             Refusal::Issuer { .. } => Class::unauthenticated("token-issuer"),
             Refusal::AccessToken => Class::unauthenticated("token-kind"),
             Refusal::KeyIdMissing | Refusal::UnknownKey(_) => Class::unauthenticated("token-key"),
@@ -123,7 +125,7 @@ pub enum Refusal {
     KeyIdMissing,
     /// The issuer's keys cannot be had.
     #[error("the issuer's keys are not available")]
-    Keys(#[from] KeysError),
+    Keys(#[source] Arc<KeysError>),
     /// The signature does not fit.
     #[error("the token's signature does not verify under the issuer's keys")]
     Signature,

@@ -45,12 +45,12 @@ pub enum FetchError {
     },
     /// The answer was compressed although nothing was offered.
     #[error("{0} answered with a content encoding")]
-    Encoded(Url),
+    Encoded(String),
     /// No answer: connection, TLS, timeout.
     #[error("no answer from {url}: {reason}")]
     NoAnswer {
         /// The address.
-        url: Url,
+        url: String,
         /// What happened.
         reason: String,
     },
@@ -58,7 +58,7 @@ pub enum FetchError {
     #[error("{url} answered {status}; only 200 is taken and redirects are not followed")]
     Status {
         /// The address.
-        url: Url,
+        url: String,
         /// The HTTP status.
         status: u16,
     },

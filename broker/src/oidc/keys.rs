@@ -254,7 +254,7 @@ impl Inner {
         let fetched = self.fetch_keys(entry).await?;
         let refused = |reason| KeysError::Discovery { issuer: entry.id.clone(), reason };
         discovery::check_mark(&fetched.body, self.dev).map_err(refused)?;
-        let kept = self.read(&fetched, self.clock.now(), entry)?;
+        let kept = read(&fetched, self.clock.now(), entry)?;
         let document =
             String::from_utf8(fetched.body).map_err(|_| refused(DiscoveryError::Malformed))?;
         for reason in kept.set.left_out() {
@@ -288,23 +288,6 @@ impl Inner {
         }
     }
 
-    fn read(
-        &self,
-        fetched: &Fetched,
-        fetched_at: Timestamp,
-        entry: &IssuerEntry,
-    ) -> Result<Kept, KeysError> {
-        let set = KeySet::parse(&fetched.body)
-            .map_err(|reason| KeysError::Set { issuer: entry.id.clone(), reason })?;
-        let longest = match entry.keys {
-            // A file is changed by whoever wants it read, and costs nothing to read again.
-            KeySource::JwksFile { .. } => SHORTEST_LIFE,
-            KeySource::Discovery { .. } | KeySource::JwksUri { .. } => LONGEST_LIFE,
-        };
-        let life = fetched.max_age.unwrap_or(longest).clamp(SHORTEST_LIFE, longest);
-        Ok(Kept { set, fetched_at, refresh_at: fetched_at.plus(life - life / 4) })
-    }
-
     async fn take_from_shelf(&self, slot: &Slot) -> Option<Arc<Kept>> {
         let entry = &slot.entry;
         let shelved = match self.shelf.find(&entry.id).await {
@@ -320,7 +303,7 @@ impl Inner {
         }
         let fetched = Fetched { body: shelved.document.clone().into_bytes(), max_age: None };
         discovery::check_mark(&fetched.body, self.dev).ok()?;
-        let kept = Arc::new(self.read(&fetched, shelved.fetched_at, entry).ok()?);
+        let kept = Arc::new(read(&fetched, shelved.fetched_at, entry).ok()?);
         slot.kept.store(Some(kept.clone()));
         let mut state = locked(&slot.state);
         state.shelved = Some((shelved.document, shelved.fetched_at));
@@ -345,6 +328,20 @@ impl Inner {
             Err(error) => log_failure(&error),
         }
     }
+}
+
+/// Read a key set, and say for how long it is fresh.
+/// Read a key set, and say for how long it is fresh.
+fn read(fetched: &Fetched, fetched_at: Timestamp, entry: &IssuerEntry) -> Result<Kept, KeysError> {
+    let set = KeySet::parse(&fetched.body)
+        .map_err(|reason| KeysError::Set { issuer: entry.id.clone(), reason })?;
+    let longest = match entry.keys {
+        // A file is changed by whoever wants it read, and costs nothing to read again.
+        KeySource::JwksFile { .. } => SHORTEST_LIFE,
+        KeySource::Discovery { .. } | KeySource::JwksUri { .. } => LONGEST_LIFE,
+    };
+    let life = fetched.max_age.unwrap_or(longest).clamp(SHORTEST_LIFE, longest);
+    Ok(Kept { set, fetched_at, refresh_at: fetched_at.plus(life - life / 4) })
 }
 
 impl Slot {

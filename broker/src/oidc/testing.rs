@@ -129,7 +129,7 @@ impl Fetch for FakeIssuer {
                 Some(Err(status)) => status,
                 None => 503,
             };
-            Err(FetchError::Status { url: request.url, status })
+            Err(FetchError::Status { url: request.url.to_string(), status })
         }
         .boxed()
     }

@@ -106,13 +106,11 @@ impl Verifier {
         opened: &Opened<'_>,
     ) -> Result<(), Refusal> {
         // A platform we know names its keys; an issuer nobody knows beforehand may not.
-        let rule = match enrolled.preset.open_claims {
-            true => KeyIdRule::WhereNeeded,
-            false => KeyIdRule::Required,
-        };
+        let rule =
+            if enrolled.preset.open_claims { KeyIdRule::WhereNeeded } else { KeyIdRule::Required };
         let Opened { token, header, .. } = opened;
         let entry = &enrolled.entry;
-        let kept = self.keys.current(entry).await.map_err(|error| (*error).clone())?;
+        let kept = self.keys.current(entry).await.map_err(Refusal::Keys)?;
         let refusal = match signature::check(token, header, algorithm, &kept.set, rule) {
             Err(refusal @ (Refusal::Signature | Refusal::UnknownKey(_))) => refusal,
             decided => return decided,

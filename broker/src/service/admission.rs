@@ -19,7 +19,7 @@ pub enum AdmissionError {
     #[error("{error}")]
     Form {
         /// What is wrong with it.
-        error: VerifyError,
+        error: Box<VerifyError>,
         /// Under which the ledger has it.
         refusal: Box<Refusal>,
     },
@@ -34,7 +34,7 @@ pub enum AdmissionError {
     Store(#[from] StoreError),
     /// It cannot be verified now.
     #[error(transparent)]
-    Unavailable(VerifyError),
+    Unavailable(Box<VerifyError>),
 }
 
 impl Classify for AdmissionError {
@@ -67,7 +67,7 @@ pub(crate) async fn admit(
     // EXPOSE: the token is what is verified.
     let error = match core.verifier.verify(&snapshot.issuers, token.expose()).await {
         Ok(verified) => return Ok(verified),
-        Err(error) => error,
+        Err(error) => Box::new(error),
     };
     let (class, issuer, why) = (error.class(), error.issuer().cloned(), error.to_string());
     let is_outage = class.kind == Kind::Unavailable;

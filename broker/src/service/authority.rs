@@ -8,6 +8,8 @@ use rustls_pki_types::pem::PemObject;
 use segura_model::{Class, Classify};
 use segura_store::{CertificateRole, Store, StoreError};
 
+use super::hex::hex;
+
 /// The authority's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
@@ -57,8 +59,7 @@ impl AuthorityService {
             let source = Arc::new(error);
             StoreError::Corrupt { what: "the authority's certificate", source }
         })?;
-        let hash = digest(&SHA256, &der);
-        let fingerprint = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = hex(digest(&SHA256, &der).as_ref());
         Ok(Authority { pem, fingerprint })
     }
 }

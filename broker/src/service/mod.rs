@@ -26,6 +26,7 @@ mod admission;
 mod base;
 mod envelopes;
 mod granting;
+pub(crate) mod hex;
 mod opening;
 mod quota;
 mod ticket;

@@ -59,9 +59,8 @@ pub(crate) async fn open(
     now: Timestamp,
 ) -> Result<OpenedSecret, NotOpened> {
     let WantedSecret { path, field, version } = wanted;
-    let sealed = match core.snapshots.secret(&core.vault, path, *version).await? {
-        Some(sealed) => sealed,
-        None => return Err(NotOpened::Fault(missing(core, path, *version).await?)),
+    let Some(sealed) = core.snapshots.secret(&core.vault, path, *version).await? else {
+        return Err(NotOpened::Fault(missing(core, path, *version).await?));
     };
     let fields = core.vault.open(&sealed, now)?;
     let fields = match field {

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use segura_model::api::{DeliveryRequest, FieldValues, SecretPut};
-use segura_model::audit::{Actor, Event, Record};
+use segura_model::audit::{Event, Record};
 use segura_model::issuer::IssuerDraft;
 use segura_model::policy::PolicyDraft;
 use segura_model::{Algorithm, Clock, ManualClock, Random, RequestId, Role, SecretText, Timestamp};
@@ -215,11 +215,6 @@ pub(crate) fn put_of(fields: &[(&str, &str)]) -> SecretPut {
 /// A request from somewhere.
 pub(crate) fn origin() -> Origin {
     Origin { client: [192, 0, 2, 7].into(), request: RequestId::make(NOON, &SystemRandom) }
-}
-
-/// Whether this record is of a workload with this subject.
-pub(crate) fn is_of(record: &Record, wanted: &str) -> bool {
-    matches!(&record.actor, Actor::Workload { subject, .. } if subject == wanted)
 }
 
 async fn node(writer: &Writer, keyring: &Keyring, clock: &Arc<ManualClock>) -> Arc<Core> {

@@ -3,6 +3,8 @@
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::StartError;
+
 /// Keep the process's memory to itself: no core dump, and no debugger of the same user.
 /// Root can still read it.
 pub fn harden() {
@@ -16,9 +18,9 @@ pub fn harden() {
 }
 
 /// Completes on SIGTERM or SIGINT.
-pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+pub fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -1,4 +1,5 @@
 //! The server from outside: a real one, on loopback, over TLS.
+#![expect(clippy::unwrap_used, reason = "in a test a panic is a failure, with its line")]
 
 mod probes;
 mod serving;

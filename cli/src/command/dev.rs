@@ -1,14 +1,41 @@
-//! Placeholder for the first landing; its owner replaces it.
+//! `segura dev`: a CI world on this machine, to try things in.
+
+mod token;
+mod up;
+
+use clap::Subcommand;
 
 use crate::context::Context;
 use crate::error::CliError;
 
-/// Arguments.
+/// Start a broker, a vault and CI issuers on loopback, and say what to try next.
+///
+/// Issuers sign tokens shaped like those of GitHub, GitLab, Azure DevOps and
+/// Kubernetes, with keys made for this run; `segura dev token` mints one. Everything is
+/// in a scratch folder that is removed at the end, unless --dir names one to keep.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  segura dev")]
-pub(crate) struct Args {}
+#[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "Example:
+  segura dev
+  segura dev --dir ./world --port 8443
+  segura dev token --like github --repository acme/payments --ref refs/heads/main")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    up: up::World,
+}
 
-/// Run the command.
-pub(crate) fn run(_args: Args, _context: &Context) -> Result<(), CliError> {
-    todo!()
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Mint a token, as a CI platform gives one to a job
+    Token(token::Args),
+}
+
+/// Run `segura dev …`.
+pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
+    match args.verb {
+        Some(Verb::Token(args)) => token::run(args, context),
+        None => up::run(args.up, context),
+    }
 }

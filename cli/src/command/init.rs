@@ -6,6 +6,7 @@ mod report;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use segura_broker::local::{Sources, initialise, is_complete};
 use segura_broker::startup::World;
 use segura_model::{OperatorName, SystemClock};
 use segura_vault::SystemRandom;
@@ -13,7 +14,6 @@ use segura_vault::SystemRandom;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::files::Reserved;
-use crate::local::{Sources, initialise, is_complete};
 use crate::settings::Overrides;
 
 use plan::Plan;

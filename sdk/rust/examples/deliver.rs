@@ -1,6 +1,7 @@
 //! Trade an identity token for secrets, print their names, end the session.
 //!
-//! Try it beside `segura dev`, which prints the URL and how to make a token:
+//! With `SEGURA_CA_CERT` only the certificates in that file are trusted. Try it beside
+//! `segura dev`, which prints the URL and how to make a token:
 //!
 //! ```text
 //! segura dev token --like github --repository acme/payments > token
@@ -51,6 +52,9 @@ async fn deliver(
     secrets: Vec<WantedSecret>,
 ) -> Result<(), SdkError> {
     let mut options = ClientOptions::new(url);
+    // An unreadable file is an empty one, which the client refuses.
+    let certificates = |path| std::fs::read(path).unwrap_or_default();
+    options.ca_pem = variable("SEGURA_CA_CERT").map(certificates);
     options.proxy = ProxySettings::from_vars(variable);
     let client = Client::new(&options)?;
 

@@ -188,7 +188,9 @@ fn in_words(error: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             format!("it is not valid yet, or this machine's clock is wrong ({error})")
         }
-        CertificateError::UnknownIssuer => "its authority is not one that is trusted".to_owned(),
+        CertificateError::UnknownIssuer => {
+            "this client does not know the authority that signed it".to_owned()
+        }
         other => other.to_string(),
     }
 }

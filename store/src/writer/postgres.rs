@@ -61,10 +61,7 @@ async fn write(
     shared: &Shared,
 ) -> QueryResult<Placed> {
     judge(conn, batch).await?;
-    let placed = match batch.is_empty() {
-        true => tip.unmoved(),
-        false => batch.place(tip),
-    };
+    let placed = if batch.is_empty() { tip.unmoved() } else { batch.place(tip) };
     if !placed.is_unmoved() {
         insert_all(conn, batch, &placed, shared).await?;
     }
@@ -97,7 +94,7 @@ async fn insert_all(
 
 /// Ask the three questions.
 async fn judge(conn: &mut AsyncPgConnection, batch: &mut Batch) -> QueryResult<()> {
-    let (_, number) = try_join!(begin(conn), number(conn))?;
+    let ((), number) = try_join!(begin(conn), number(conn))?;
     batch.judge_number(number);
     let mut states = HashMap::new();
     // Those that end are locked first and for longer; both in order of their ids.
@@ -105,10 +102,10 @@ async fn judge(conn: &mut AsyncPgConnection, batch: &mut Batch) -> QueryResult<(
     states.extend(session_states(conn, batch.checks(), Lock::Check).await?);
     batch.judge_sessions(&states);
     let spends = SpendTokens::of(batch.spends().into_iter());
-    let won: HashSet<spent::Key> = match spends.is_empty() {
-        true => HashSet::new(),
-        false => spends.load(conn).await?.into_iter().collect(),
-    };
+    let mut won = HashSet::new();
+    if !spends.is_empty() {
+        won.extend(spends.load::<spent::Key>(conn).await?);
+    }
     batch.judge_spends(&won);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What a batch decides, and units of work between batches.
 
 use segura_model::SessionId;
+use segura_store::ledger::LedgerFilter;
 use segura_store::{ChangeNumber, Commit, Entry, SessionStep, StoreError, Tx};
 
 use crate::on_each_backend;
@@ -108,7 +109,7 @@ on_each_backend! {
 
     async fn a_control_character_is_refused_before_the_database_sees_it(world: &World) {
         let mut session = new_session();
-        session.subject = "repo:acme/\0payments".to_owned();
+        "repo:acme/\0payments".clone_into(&mut session.subject);
         let entry = Entry { session: SessionStep::Open(session), ..Entry::default() };
         assert!(matches!(world.writer.submit(entry).await, Err(StoreError::Text(_))));
 
@@ -119,7 +120,7 @@ on_each_backend! {
         let mut record = read_record();
         record.detail = serde_json::json!({ "presented": "nul\0" });
         world.record(record.clone()).await;
-        let page = world.store.ledger_page(&Default::default(), 1).await.unwrap();
+        let page = world.store.ledger_page(&LedgerFilter::default(), 1).await.unwrap();
         assert_eq!(page.rows[0].record.as_ref(), Some(&record));
     }
 

@@ -1,7 +1,9 @@
 //! The change number and its feed, and forgetting.
 
 use segura_model::Timestamp;
-use segura_store::{Change, ChangeKind, ChangeNumber, Entry, Purged, Retention, SessionStep, Tx};
+use segura_store::{
+    Change, ChangeKind, ChangeNumber, Entry, Purged, Retention, SessionFilter, SessionStep, Tx,
+};
 
 use crate::on_each_backend;
 use crate::world::{NOON, World, delivery, done, new_session};
@@ -95,7 +97,6 @@ on_each_backend! {
             let sessions = world.store.session_list(&filter, limit).await.unwrap();
             sessions.into_iter().map(|stored| stored.session.id).collect::<Vec<_>>()
         };
-        use segura_store::SessionFilter;
         assert_eq!(ids(SessionFilter::default(), 10).await, [first, second, third]);
         let after = SessionFilter { after: Some(first), ..SessionFilter::default() };
         assert_eq!(ids(after, 1).await, [second]);

@@ -4,6 +4,8 @@
 //! `SEGURA_TEST_POSTGRES` names. Without one the tests fail and say what to do: a suite
 //! that skips PostgreSQL proves nothing about it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
 mod batches;
 mod catalogue;
 mod changes;

@@ -29,11 +29,12 @@ async fn two_servers_write_chains_of_their_own() {
 async fn a_change_on_one_server_makes_decisions_of_the_other_stale() {
     let world = World::postgres().await;
     let node = world.node().await;
-    let decided_at = Some(node.store.change_number().await.unwrap());
+    let number = node.store.change_number().await.unwrap();
     world.writer.run(|tx| Box::pin(tx.meta_put("epoch", "2"))).await.unwrap();
+    let decided_at = Some(number);
     let entry = Entry { decided_at, records: vec![read_record()], ..Entry::default() };
     assert!(matches!(node.writer.submit(entry).await, Ok(Commit::Stale { .. })));
-    let changes = node.store.changes_since(decided_at.unwrap()).await.unwrap();
+    let changes = node.store.changes_since(number).await.unwrap();
     assert_eq!((changes.complete, changes.list.len()), (true, 1));
     node.task.stop().await;
     world.end().await;

@@ -12,7 +12,7 @@ use segura_model::{
     ChainId, DenialId, IssuerId, ManualClock, Random, RequestId, SecretPath, SecretText, SessionId,
     Timestamp,
 };
-use segura_store::ledger::{self, VerifyReport};
+use segura_store::ledger::{self, LedgerFilter, VerifyReport};
 use segura_store::{
     Commit, DatabaseUrl, Entry, Head, HeadMac, NewSession, OpenMode, OpenOptions, Receipt,
     SessionStep, Spend, Store, StoreError, Writer, WriterOptions, WriterTask,
@@ -142,7 +142,7 @@ impl World {
 
     /// How many records the ledger has.
     pub(crate) async fn records(&self) -> usize {
-        self.store.ledger_page(&Default::default(), 1000).await.unwrap().rows.len()
+        self.store.ledger_page(&LedgerFilter::default(), 1000).await.unwrap().rows.len()
     }
 
     /// Write one record.

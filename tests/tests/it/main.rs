@@ -2,6 +2,7 @@
 
 mod action;
 mod canary;
+mod dev;
 mod exec;
 mod main_job;
 mod nodes;

@@ -71,6 +71,7 @@ issuer: github
 anchor: { repository_id: \"456789\", repository_owner_id: \"123456\" }
 claims:
   ref: refs/heads/main
+  runner_environment: github-hosted
 read: [\"db/prod/*\"]
 ";
 
@@ -90,7 +91,8 @@ pub(crate) fn play(script: &mut Script<'_>) -> anyhow::Result<()> {
     main_job(script)?;
     refusals(script)?;
     script.say("All of it is in the ledger, a chain of hashes that shows any change.");
-    script.run("segura audit ls", &Expect::Success)?;
+    script.run("segura audit ls --event delivery", &Expect::Success)?;
+    script.run("segura audit ls --outcome refused --limit 3", &Expect::Success)?;
     script.run("segura audit verify", &Expect::Success)?;
     Ok(())
 }

@@ -66,5 +66,5 @@ impl Drop for DevWorld {
 }
 
 fn binary() -> PathBuf {
-    run::root().join("target/debug/segura")
+    run::target().join("debug/segura")
 }

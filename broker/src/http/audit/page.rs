@@ -8,6 +8,7 @@ use segura_store::ledger::{LedgerFilter, LedgerOrder, LedgerRow};
 use crate::app::App;
 use crate::http::error::ApiError;
 use crate::http::extract::{StrictQuery, page_size};
+use crate::service::hex::hex;
 
 /// Read a page of the ledger.
 pub(super) async fn audit_page(
@@ -42,6 +43,5 @@ fn filter(query: AuditQuery) -> LedgerFilter {
 
 fn row(row: LedgerRow) -> AuditRow {
     let LedgerRow { chain, seq, hash, at, event, outcome, record } = row;
-    let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    AuditRow { chain, seq, hash, at, event, outcome, record }
+    AuditRow { chain, seq, hash: hex(&hash), at, event, outcome, record }
 }

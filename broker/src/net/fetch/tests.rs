@@ -48,7 +48,6 @@ async fn fetch(answer: impl Into<Vec<u8>>) -> Result<Fetched, FetchError> {
 
 fn file(directory: &tempfile::TempDir, name: &str, text: &str) -> std::path::PathBuf {
     let path = directory.path().join(name);
-    #[expect(clippy::disallowed_methods, reason = "a test writes into its own directory")]
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     path

@@ -199,7 +199,7 @@ async fn a_payload_is_one_strict_object() {
     let usual = claims().to_string();
     let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let with = |extra: &str| usual.replacen('{', &format!("{{{extra},"), 1);
-    let many: String = (0..600).map(|n| format!("\"c{n}\":1,")).collect();
+    let many: Vec<String> = (0..600).map(|n| format!("\"c{n}\":1")).collect();
     for payload in [
         "[]".to_owned(),
         "null".to_owned(),
@@ -213,7 +213,7 @@ async fn a_payload_is_one_strict_object() {
         with(r#""x":{"a":1,"a":2}"#),
         with(&format!("\"x\":{}", nested(33))),
         with(&format!("\"x\":{}", nested(1000))),
-        with(many.trim_end_matches(',')),
+        with(&many.join(",")),
     ] {
         let token = world.key.sign_texts(&header, &payload);
         assert_eq!(world.refusal(&token).await, "token-malformed", "{payload:.60}");

@@ -176,7 +176,10 @@ async fn discovery_error(document: Value) -> DiscoveryError {
     world.issuer.publishes(DISCOVERY, &document);
     let refusal = world.verify(&world.key.sign(&claims())).await.unwrap_err();
     match refusal.refusal() {
-        Refusal::Keys(KeysError::Discovery { reason, .. }) => reason.clone(),
+        Refusal::Keys(error) => match &**error {
+            KeysError::Discovery { reason, .. } => reason.clone(),
+            other => panic!("{document}: {other:?}"),
+        },
         other => panic!("{document}: {other:?}"),
     }
 }

@@ -156,7 +156,7 @@ async fn a_token_has_one_form() {
             "token-malformed",
         ),
     ] {
-        assert_eq!(world.refusal(&wrong).await, code, "{:.60}", wrong);
+        assert_eq!(world.refusal(&wrong).await, code, "{wrong:.60}");
     }
     // The last character of a 64-byte signature has four bits that mean nothing.
     let last = token.chars().last().unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use segura_model::api::SecretFaultKind;
+use segura_model::api::SecretFaultKind::{self, Missing, MissingField, MissingVersion, NotGranted};
 use segura_model::audit::{Event, Outcome};
 use segura_model::{Classify, Kind, SecretText};
 use serde_json::json;
@@ -96,7 +96,6 @@ async fn all_or_nothing_and_what_is_missing_is_said_inside_the_grant_only() {
     assert_eq!(code(&error), "secret-not-granted");
     let why: Vec<SecretFaultKind> =
         error.refusal().unwrap().secrets.iter().map(|fault| fault.why).collect();
-    use SecretFaultKind::{Missing, MissingField, MissingVersion, NotGranted};
     assert_eq!(why, [Missing, MissingField, MissingVersion, NotGranted, NotGranted, NotGranted]);
     let texts: BTreeSet<String> = error.refusal().unwrap().secrets[3..5]
         .iter()

@@ -9,7 +9,7 @@ use super::{ExchangeError, ExchangeRequest};
 use crate::service::testing::{World, origin};
 
 fn text(text: &str) -> Option<SecretText> {
-    Some(SecretText::new(text))
+    Some(text).map(SecretText::new)
 }
 
 fn good(token: &SecretText) -> ExchangeRequest {

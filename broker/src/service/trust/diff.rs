@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 pub(super) fn diff(before: Option<&impl Serialize>, after: &impl Serialize) -> Value {
     let before = before.map_or(Value::Null, to_value);
     let mut changes = Vec::new();
-    walk(String::new(), &before, &to_value(after), &mut changes);
+    walk("", &before, &to_value(after), &mut changes);
     Value::Array(changes)
 }
 
@@ -15,7 +15,7 @@ fn to_value(value: &impl Serialize) -> Value {
     serde_json::to_value(value).expect("drafts and entries are JSON")
 }
 
-fn walk(place: String, before: &Value, after: &Value, changes: &mut Vec<Value>) {
+fn walk(place: &str, before: &Value, after: &Value, changes: &mut Vec<Value>) {
     if before == after {
         return;
     }
@@ -33,7 +33,7 @@ fn walk(place: String, before: &Value, after: &Value, changes: &mut Vec<Value>) 
     for key in new.keys().chain(gone) {
         let side = |of: &serde_json::Map<String, Value>| of.get(key).cloned().unwrap_or_default();
         let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
-        walk(place, &side(old), &side(new), changes);
+        walk(&place, &side(old), &side(new), changes);
     }
 }
 

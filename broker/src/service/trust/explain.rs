@@ -16,7 +16,7 @@ impl TrustService {
             (Some(token), None, None) => {
                 // EXPOSE: the token is what is verified.
                 let verified = self.core.verifier.verify(&snapshot.issuers, token.expose()).await;
-                verified.map_err(TrustError::Token)?.workload
+                verified.map_err(|error| TrustError::Token(Box::new(error)))?.workload
             }
             (None, Some(claims), Some(issuer)) => imagined(&snapshot, &issuer, claims)?,
             _ => return Err(TrustError::Ask),

@@ -98,7 +98,7 @@ pub enum TrustError {
     Store(#[from] StoreError),
     /// The token that is to be explained is not accepted. The operator is told why.
     #[error("the token would be refused: {0}")]
-    Token(VerifyError),
+    Token(Box<VerifyError>),
     /// More than the bound.
     #[error("{0} are applied at once: at most {MOST_APPLIED}")]
     TooMany(usize),

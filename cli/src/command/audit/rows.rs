@@ -38,14 +38,14 @@ fn cells(row: &AuditRow) -> [String; 6] {
 fn what(record: &Record) -> String {
     let version = |version: Option<u32>| version.map(|n| format!("@{n}")).unwrap_or_default();
     let paths = record.paths.iter().map(|one| format!("{}{}", one.path, version(one.version)));
-    let name = SUBJECTS.iter().find_map(|key| record.detail[key].as_str()).map(ToOwned::to_owned);
+    let name = SUBJECTS.iter().find_map(|place| record.detail.pointer(place)?.as_str());
     let code = record.code.iter().cloned();
     let denial = record.denial.iter().map(|id| format!("denial {id}"));
-    paths.chain(name).chain(code).chain(denial).collect::<Vec<_>>().join(" ")
+    paths.chain(name.map(ToOwned::to_owned)).chain(code).chain(denial).collect::<Vec<_>>().join(" ")
 }
 
-/// Under which key a record of a change names what was changed.
-const SUBJECTS: [&str; 3] = ["policy", "issuer", "name"];
+/// Where a record of a change names what was changed.
+const SUBJECTS: [&str; 4] = ["/policy", "/issuer", "/name", "/after/name"];
 
 const HEAD: [&str; 6] = ["at", "event", "outcome", "who", "what", "record"];
 

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use segura_broker::local::Made;
 use segura_broker::service::operators::Credential;
 use serde_json::json;
 
 use super::plan::Plan;
 use crate::error::CliError;
 use crate::files::Reserved;
-use crate::local::Made;
 use crate::print::{self, Format};
 
 /// What was made.

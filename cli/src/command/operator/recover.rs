@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use segura_broker::local::{LocalError, Opened, Sources};
 use segura_broker::service::operators;
 use segura_model::api::OperatorCredential;
 use segura_model::{OperatorName, SystemClock};
@@ -11,7 +12,6 @@ use segura_vault::SystemRandom;
 use super::credential::Destination;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::local::{Opened, Sources};
 use crate::settings::ConfigFile;
 
 /// Make an admin's credential on the server itself, when none is left.
@@ -43,7 +43,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
         let (writer, keyring) = (&opened.writer, &*opened.keyring);
         let recovered = operators::recover(writer, keyring, args.name, clock, random).await;
         opened.close().await;
-        Ok::<_, CliError>(recovered?)
+        recovered.map_err(LocalError::from)
     })?;
     let operator = credential.operator;
     let credential = OperatorCredential {

@@ -185,7 +185,9 @@ proptest! {
         ]),
     ) {
         let mut drafts = drafts;
-        drafts.iter_mut().for_each(|draft| draft.allow_events.clear());
+        for draft in &mut drafts {
+            draft.allow_events.clear();
+        }
         agrees(&LAB, &drafts, &job(&claims))?;
     }
 

@@ -5,35 +5,42 @@
 //! they may run beside each other. A chain of the ledger is opened, as by a server: what
 //! is done here is recorded like everything else.
 
+mod error;
 mod initialise;
 
 use std::sync::Arc;
 
-use segura_broker::config::Config;
-use segura_broker::startup::{StartError, World, check_world};
 use segura_model::{Clock, Random};
 use segura_store::{OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask};
 use segura_vault::{Keyring, LedgerMac, WrappedKeyring};
 
-pub(crate) use initialise::{Made, initialise, is_complete};
+use crate::config::Config;
+use crate::startup::{StartError, World, check_world};
+
+pub use error::LocalError;
+pub use initialise::{Made, initialise, is_complete};
 
 /// Time and chance.
 #[derive(Clone)]
-pub(crate) struct Sources {
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) random: Arc<dyn Random>,
+pub struct Sources {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
 }
 
 /// A database with its keyring open and its writer running.
-pub(crate) struct Opened {
-    pub(crate) keyring: Arc<Keyring>,
-    pub(crate) writer: Writer,
+pub struct Opened {
+    /// Its keys.
+    pub keyring: Arc<Keyring>,
+    /// What writes to it.
+    pub writer: Writer,
     task: WriterTask,
 }
 
 impl Opened {
     /// Open the database of these settings, which `init` has made.
-    pub(crate) async fn open(config: &Config, sources: &Sources) -> Result<Self, StartError> {
+    pub async fn open(config: &Config, sources: &Sources) -> Result<Self, StartError> {
         let store = open_store(config).await?;
         check_world(&store, World::Real).await?;
         let wrapped = store.keyring_load().await?.ok_or(StartError::NotInitialised)?;
@@ -53,7 +60,7 @@ impl Opened {
     }
 
     /// Write what waits, and close.
-    pub(crate) async fn close(self) {
+    pub async fn close(self) {
         drop(self.writer);
         self.task.stop().await;
     }

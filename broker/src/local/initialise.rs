@@ -5,14 +5,11 @@
 //! step looks at what is there. The key file is on disk before the keyring that it opens
 //! is stored, since the other way round a crash would lock everyone out.
 
-use std::os::unix::fs::DirBuilderExt;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use segura_broker::config::{Config, GuardSource, Tls};
-use segura_broker::service::operators::{self, Credential};
-use segura_broker::startup::{StartError, World, check_world, mark_world};
-use segura_broker::tls::ManagedCertificate;
 use segura_model::audit::{Actor, Event, Outcome, Record};
 use segura_model::{OperatorName, Timestamp};
 use segura_store::{
@@ -21,28 +18,30 @@ use segura_store::{
 };
 use segura_vault::{CertificateAuthority, Guard, Keyring, WrappedKeyring};
 
-use super::{Opened, Sources, open_store};
-use crate::error::CliError;
-use crate::files;
+use super::{LocalError, Opened, Sources, open_store};
+use crate::config::{Config, GuardSource, Tls};
+use crate::service::operators::{self, Credential};
+use crate::startup::{StartError, World, check_world, mark_world};
+use crate::tls::ManagedCertificate;
 
 /// What was made, as far as it was not there.
 #[derive(Default)]
-pub(crate) struct Made {
+pub struct Made {
     /// The first operator's credential, to be shown once.
-    pub(crate) credential: Option<Credential>,
+    pub credential: Option<Credential>,
     /// The new authority's fingerprint, to be compared by eye.
-    pub(crate) fingerprint: Option<String>,
+    pub fingerprint: Option<String>,
     /// The new key file.
-    pub(crate) key_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
 }
 
 /// Make what is missing of data directory, keyring, authority and first operator.
-pub(crate) async fn initialise(
+pub async fn initialise(
     config: &Config,
     world: World,
     operator: OperatorName,
     sources: &Sources,
-) -> Result<Made, CliError> {
+) -> Result<Made, LocalError> {
     make_directory(&config.server.data_dir)?;
     let store = open_store(config).await?;
     let (keyring, key_file) = keyring(&store, &config.guard, world, sources).await?;
@@ -54,7 +53,7 @@ pub(crate) async fn initialise(
 
 /// Whether nothing is left to be made. Looks without the lock, which a running server
 /// holds; a database that cannot be read is looked at again with it.
-pub(crate) async fn is_complete(config: &Config, world: World) -> bool {
+pub async fn is_complete(config: &Config, world: World) -> bool {
     let look = async {
         let store = Store::open(&config.database, OpenOptions::new(OpenMode::Reader)).await?;
         let authority = store.certificate_newest(CertificateRole::Authority).await?.is_some();
@@ -68,12 +67,12 @@ pub(crate) async fn is_complete(config: &Config, world: World) -> bool {
     look.await.unwrap_or(false)
 }
 
-fn make_directory(path: &Path) -> Result<(), CliError> {
+fn make_directory(path: &Path) -> Result<(), LocalError> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|source| CliError::Write { path: path.to_owned(), source })
+        .map_err(|source| LocalError::Write { path: path.to_owned(), source })
 }
 
 /// The keyring: the one that is there, or a new one under the guard.
@@ -82,7 +81,7 @@ async fn keyring(
     source: &GuardSource,
     world: World,
     sources: &Sources,
-) -> Result<(Keyring, Option<PathBuf>), CliError> {
+) -> Result<(Keyring, Option<PathBuf>), LocalError> {
     if let Some(wrapped) = store.keyring_load().await.map_err(StartError::from)? {
         check_world(store, world).await?;
         let guard = source.read().map_err(StartError::from)?;
@@ -100,7 +99,7 @@ async fn keyring(
                 // It opens nothing, and would be taken for the right one.
                 let _ = std::fs::remove_file(path);
             }
-            Err(CliError::OtherInit)
+            Err(LocalError::OtherInit)
         }
     }
 }
@@ -109,16 +108,28 @@ async fn keyring(
 fn first_guard(
     source: &GuardSource,
     sources: &Sources,
-) -> Result<(Guard, Option<PathBuf>), CliError> {
+) -> Result<(Guard, Option<PathBuf>), LocalError> {
     match source {
         GuardSource::KeyFile(path) if !path.exists() => {
             let (guard, line) = Guard::make_key_file(&*sources.random);
             // EXPOSE: the file is where this key lives.
-            files::create_private(path, line.expose().as_bytes())?;
+            create_private(path, line.expose().as_bytes())?;
             Ok((guard, Some(path.clone())))
         }
         there => Ok((there.read().map_err(StartError::from)?, None)),
     }
+}
+
+/// A new file of mode 0600, whole and on disk, or none at all.
+fn create_private(path: &Path, content: &[u8]) -> Result<(), LocalError> {
+    let written = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let written = written.and_then(|mut file| {
+        file.write_all(content).and_then(|()| file.sync_all()).inspect_err(|_| {
+            // What is half a key opens nothing, and would be taken for a whole one.
+            let _ = std::fs::remove_file(path);
+        })
+    });
+    written.map_err(|source| LocalError::Write { path: path.to_owned(), source })
 }
 
 /// Authority, mark and first operator, as far as they are missing.
@@ -128,7 +139,7 @@ async fn fill(
     world: World,
     operator: OperatorName,
     sources: &Sources,
-) -> Result<Made, CliError> {
+) -> Result<Made, LocalError> {
     let (clock, random) = (&*sources.clock, &*sources.random);
     let authority = match config.tls {
         Tls::Managed => Some(new_authority(config, clock.now(), sources)?),
@@ -156,7 +167,7 @@ fn new_authority(
     config: &Config,
     now: Timestamp,
     sources: &Sources,
-) -> Result<Arc<CertificateAuthority>, CliError> {
+) -> Result<Arc<CertificateAuthority>, LocalError> {
     let names = ManagedCertificate::names(&config.server.urls).map_err(StartError::from)?;
     let made = CertificateAuthority::make(&names, now, &*sources.random);
     Ok(Arc::new(made.map_err(|error| StartError::Certificate(error.into()))?))

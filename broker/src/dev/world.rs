@@ -1,0 +1,205 @@
+//! The world: a scratch folder, issuers, a mint, and a broker that trusts them.
+
+use std::net::TcpListener;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use segura_model::{Class, Classify, Clock, OperatorName, Random};
+use segura_plugins::{Env, MapEnv};
+use serde::Serialize;
+use tokio::net::UnixListener;
+
+use super::enrol::enrol;
+use super::issuers::{self, Issuers};
+use super::mint::{self, Mint};
+use crate::config::{Config, ConfigErrors};
+use crate::local::{LocalError, Sources, initialise};
+use crate::service::authority::AuthorityError;
+use crate::service::trust::TrustError;
+use crate::startup::{self, Server, StartError, World};
+
+/// Why there is no world.
+#[derive(Debug, thiserror::Error)]
+pub enum DevError {
+    /// Its settings were refused; ours, so a fault.
+    #[error("the dev world's settings are refused")]
+    Config(#[from] ConfigErrors),
+    /// The folder holds something else.
+    #[error("{0} is not empty: a dev world wants a folder of its own, and makes it")]
+    Occupied(PathBuf),
+    /// Its data could not be made.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// Its authority cannot be shown.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// Its issuers cannot be enrolled.
+    #[error("the dev issuers cannot be enrolled")]
+    Enrol(#[from] TrustError),
+    /// Its broker does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A file or socket could not be made.
+    #[error("cannot make {path}")]
+    Io {
+        /// What was to be made.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Classify for DevError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Authority(error) => error.class(),
+            Self::Config(_) => Class::internal("dev-settings"),
+            Self::Enrol(error) => error.class(),
+            Self::Io { .. } => Class::bad_request("cannot-write"),
+            Self::Local(error) => error.class(),
+            Self::Occupied(_) => Class::conflict("folder-not-empty"),
+            Self::Start(error) => error.class(),
+        }
+    }
+}
+
+/// What a world is made with.
+pub struct DevOptions {
+    /// Its folder; must not exist, or be empty.
+    pub folder: PathBuf,
+    /// The broker's port on loopback; 0 takes a free one.
+    pub port: u16,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+}
+
+/// Where everything is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Facts {
+    /// The broker, `https://127.0.0.1:PORT`; also the audience of its tokens.
+    pub url: String,
+    /// The PEM file of its certificate authority.
+    pub ca_cert: PathBuf,
+    /// The file with the administrator's credential.
+    pub token_file: PathBuf,
+    /// The socket that mints tokens.
+    pub socket: PathBuf,
+    /// The folder of it all.
+    pub folder: PathBuf,
+    /// The issuer entries, which are named like the platforms.
+    pub issuers: Vec<&'static str>,
+}
+
+/// A world that is ready to run.
+pub struct DevWorld {
+    facts: Facts,
+    server: Server,
+    issuers: (TcpListener, Data<Issuers>),
+    mint: (UnixListener, Arc<Mint>),
+}
+
+impl DevWorld {
+    /// Make a world: nothing is served before [`DevWorld::run_until`].
+    pub async fn make(options: DevOptions) -> Result<Self, DevError> {
+        let DevOptions { folder, port, clock, random } = options;
+        make_folder(&folder)?;
+        let port = if port == 0 { free_port()? } else { port };
+        let facts = Facts {
+            url: format!("https://127.0.0.1:{port}"),
+            ca_cert: folder.join("ca.pem"),
+            token_file: folder.join("admin.token"),
+            socket: folder.join("mint.sock"),
+            issuers: issuers::PLATFORMS.to_vec(),
+            folder,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(at("a loopback port"))?;
+        let address = listener.local_addr().map_err(at("a loopback port"))?;
+        let issuers = Data::new(Issuers::make(address.port(), &facts.url));
+
+        let config = config(&facts, port)?;
+        let sources = Sources { clock: clock.clone(), random: random.clone() };
+        let made = initialise(&config, World::Dev, operator(), &sources).await?;
+        let env = MapEnv::default();
+        let server =
+            startup::build_world(World::Dev, config, clock.clone(), random.clone(), &env).await?;
+        let Some(credential) = made.credential else {
+            return Err(DevError::Occupied(facts.folder));
+        };
+        // EXPOSE: the file is where this world's credential lives.
+        write_private(&facts.token_file, credential.token.expose())?;
+        write_private(&facts.ca_cert, &server.app().authority.show().await?.pem)?;
+        let sources = (&*clock, &*random);
+        enrol(server.app(), &issuers, &credential.operator, sources).await?;
+        let mint = Mint { issuers: issuers.clone(), clock, random };
+        let socket = mint::listen(&facts.socket).map_err(at(&facts.socket.display().to_string()))?;
+        Ok(Self { facts, server, issuers: (listener, issuers), mint: (socket, Arc::new(mint)) })
+    }
+
+    /// Where everything is.
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Serve issuers, mint and broker until `stop` completes.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), DevError> {
+        let issuers = issuers::serve(self.issuers.0, self.issuers.1).map_err(at("the issuers"))?;
+        let handle = issuers.handle();
+        let issuers = tokio::spawn(issuers);
+        let mint = tokio::spawn(mint::serve(self.mint.0, self.mint.1));
+        let served = self.server.run_until(stop).await;
+        mint.abort();
+        handle.stop(false).await;
+        drop(issuers.await);
+        served.map_err(Into::into)
+    }
+}
+
+/// A folder for this user only.
+fn make_folder(path: &Path) -> Result<(), DevError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(at(&path.display().to_string()))?;
+    let mut entries = std::fs::read_dir(path).map_err(at(&path.display().to_string()))?;
+    if entries.next().is_some() { Err(DevError::Occupied(path.to_owned())) } else { Ok(()) }
+}
+
+/// The kernel hands out other ports before it comes back to this one.
+fn free_port() -> Result<u16, DevError> {
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    Ok(address.map_err(at("a loopback port"))?.port())
+}
+
+fn config(facts: &Facts, port: u16) -> Result<Config, DevError> {
+    let text = |path: PathBuf| path.display().to_string();
+    let settings = [
+        ("server.url", facts.url.clone()),
+        ("server.listen", format!("127.0.0.1:{port}")),
+        ("server.metrics_listen", "off".to_owned()),
+        ("server.data_dir", text(facts.folder.join("data"))),
+        ("guard.key_file", text(facts.folder.join("guard.key"))),
+        ("limits.min_free_disk", "1 MiB".to_owned()),
+    ];
+    let flags = settings.map(|(name, value)| (name.to_owned(), value));
+    Ok(Config::load(None, &MapEnv::default() as &dyn Env, &flags)?)
+}
+
+fn operator() -> OperatorName {
+    "dev".parse().expect("`dev` is an operator's name")
+}
+
+fn write_private(path: &Path, text: &str) -> Result<(), DevError> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let open = || std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let written = open().and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(at(&path.display().to_string()))
+}
+
+fn at(path: &str) -> impl FnOnce(std::io::Error) -> DevError {
+    let path = path.to_owned();
+    move |source| DevError::Io { path, source }
+}

@@ -1,0 +1,43 @@
+//! Why a database could not be worked on locally.
+
+use std::io;
+use std::path::PathBuf;
+
+use segura_model::{Class, Classify};
+
+use crate::service::operators::OperatorsError;
+use crate::startup::StartError;
+
+/// Why a database could not be made or changed on the machine itself.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The first operator could not be made.
+    #[error(transparent)]
+    Operators(#[from] OperatorsError),
+    /// Two at once, and this is the second.
+    #[error("another `segura init` of this database was first")]
+    OtherInit,
+    /// The database or its keyring does not open.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A file or folder could not be made.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Classify for LocalError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Operators(error) => error.class(),
+            Self::OtherInit => Class::conflict("other-init"),
+            Self::Start(error) => error.class(),
+            Self::Write { .. } => Class::bad_request("cannot-write"),
+        }
+    }
+}
