@@ -2,9 +2,8 @@
 //!
 //! A record is written in the transaction of what it records. Its hash covers the record
 //! before it, the first record's the register of chains, and every commit stores the
-//! chain's head under a MAC. What that shows and what it cannot is in
-//! `docs/reference/ledger.md`: a ledger cut short together with its stored head shows only
-//! against a head that was kept outside.
+//! chain's head under a MAC. The trap: a chain cut short together with a stored head that
+//! once was true shows only against the next server's start or a head kept outside.
 
 pub(crate) mod encoding;
 mod page;

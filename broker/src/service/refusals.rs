@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use segura_model::api::{FailedCheck, SecretFault};
 use segura_model::audit::{Actor, Event, Outcome, Record, ReleasedPath};
-use segura_model::policy::{Scope, Trace, explain};
+use segura_model::policy::{Explain, Scope, Trace, TrustPolicy, explain};
 use segura_model::{
     Class, Classify, Clock, DenialId, IssuerId, Random, SecretPath, SessionId, Workload,
 };
@@ -176,15 +176,22 @@ impl Refusals {
         verdict: Verdict,
         seen: &Seen,
     ) -> Result<Turned, StoreError> {
-        match case.standing {
-            CaseStanding::Known => self.owner(case, verdict).await,
-            CaseStanding::Stranger => self.verified_stranger(case, &verdict, seen).await,
+        // The index finds what pins the caller's ids; what says `explain: anyone` need not.
+        match (teaches_anyone(case), case.standing) {
+            (true, _) => self.owner(case, verdict, Scope::All).await,
+            (false, CaseStanding::Known) => self.owner(case, verdict, Scope::Candidates).await,
+            (false, CaseStanding::Stranger) => self.verified_stranger(case, &verdict, seen).await,
         }
     }
 
-    async fn owner(&self, case: &Case<'_>, verdict: Verdict) -> Result<Turned, StoreError> {
+    async fn owner(
+        &self,
+        case: &Case<'_>,
+        verdict: Verdict,
+        scope: Scope,
+    ) -> Result<Turned, StoreError> {
         let denial = self.make_id();
-        let trace = self.explain(case, Scope::Candidates);
+        let trace = self.explain(case, scope);
         let mut record = self.record_case(case, denial, verdict.class);
         record.detail = json!({ "trace": trace, "secrets": verdict.secrets });
         let checks = failed_checks(&trace.for_caller());
@@ -254,6 +261,16 @@ impl Refusals {
     fn make_id(&self) -> DenialId {
         DenialId::make(self.clock.now(), &*self.random)
     }
+}
+
+/// Whether some policy of the issuer explains itself to every tenant, of whom there is
+/// one: no policy of a shared issuer can say so.
+fn teaches_anyone(case: &Case<'_>) -> bool {
+    let issuer = &case.workload.issuer;
+    let is_open =
+        |policy: &TrustPolicy| policy.is_active() && policy.draft().explain == Explain::Anyone;
+    case.snapshot.issuers.by_id(issuer).is_some_and(|entry| !entry.shared)
+        && case.snapshot.policies.of_issuer(issuer).iter().any(|policy| is_open(policy))
 }
 
 fn tally(origin: Origin, issuer: Option<IssuerId>, class: Class) -> Entry {

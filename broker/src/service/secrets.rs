@@ -139,7 +139,8 @@ impl SecretService {
         origin: Origin,
     ) -> Result<SecretRead, SecretServiceError> {
         self.authorise(by, Verb::Read, Some(&wanted.path), origin).await?;
-        self.core.snapshots.current().await?;
+        // What is in memory may be half a second old, and a person notices.
+        self.core.snapshots.poll().await?;
         let secret = match opening::open(&self.core, &wanted, self.core.clock.now()).await {
             Ok(secret) => secret,
             Err(NotOpened::Fault(why)) => {

@@ -3,25 +3,36 @@
 use std::fmt::Write as _;
 
 const LINE: usize = 18;
-const COLUMN: f64 = 7.83;
+const COLUMN_TENTHS: usize = 79;
 const MARGIN: usize = 20;
+/// Columns; a longer line is folded, as a terminal does.
+const COLUMNS: usize = 120;
 
 /// Draw the lines: comments dim, commands bright, the rest plain; `✔` green, `✘` red.
 pub(crate) fn svg(lines: &[String]) -> String {
-    let widest = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0).max(80);
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a picture's width")]
-    let width = (widest as f64 * COLUMN) as usize + 2 * MARGIN;
-    let height = lines.len() * LINE + 2 * MARGIN;
+    let rows: Vec<(&str, String)> = lines.iter().flat_map(|line| fold(line)).collect();
+    let width = COLUMNS * COLUMN_TENTHS / 10 + 2 * MARGIN;
+    let height = rows.len() * LINE + 2 * MARGIN;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#11151c\"/>\n\
          <g font-family=\"ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace\" font-size=\"13\" xml:space=\"preserve\">\n"
     );
-    for (number, line) in lines.iter().enumerate() {
+    for (number, (line, row)) in rows.iter().enumerate() {
         let y = MARGIN + LINE * number + 13;
-        let _ = writeln!(svg, "<text x=\"{MARGIN}\" y=\"{y}\" fill=\"{}\">{}</text>", colour(line), escape(line));
+        let text = escape(row);
+        let _ = writeln!(svg, "<text x=\"{MARGIN}\" y=\"{y}\" fill=\"{}\">{text}</text>", colour(line));
     }
     svg + "</g>\n</svg>\n"
+}
+
+/// The rows of a line, each beside the line that it is of.
+fn fold(line: &str) -> Vec<(&str, String)> {
+    let characters: Vec<char> = line.chars().collect();
+    if characters.is_empty() {
+        return vec![(line, String::new())];
+    }
+    characters.chunks(COLUMNS).map(|row| (line, row.iter().collect())).collect()
 }
 
 fn colour(line: &str) -> &'static str {

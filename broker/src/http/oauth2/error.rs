@@ -34,7 +34,7 @@ impl Standard {
         for header in error.headers() {
             answer.insert_header(header);
         }
-        let error_description = Some(plain(error.detail()));
+        let error_description = Some(describe(&error));
         let mut answer = answer.json(OAuthError { error: code.to_owned(), error_description });
         error.leave_on(&mut answer);
         answer
@@ -66,6 +66,21 @@ pub(in crate::http) async fn wrong_method() -> HttpResponse {
         });
     error.leave_on(&mut answer);
     answer
+}
+
+/// The standard has one field for everything that a problem document has members for.
+fn describe(error: &ApiError) -> String {
+    let problem = error.problem(None);
+    let mut text = problem.detail;
+    for check in &problem.checks {
+        let presented = check.presented.as_deref().unwrap_or("nothing");
+        text += &format!("; {}: expected {}, got {presented}", check.claim, check.expected);
+    }
+    match problem.denial.map(|denial| denial.to_string()) {
+        Some(denial) if !text.contains(&denial) => text += &format!("; refusal {denial}"),
+        _ => {}
+    }
+    plain(&text)
 }
 
 /// Text in the alphabet of `error_description`: printable ASCII without `"` and `\`.

@@ -248,6 +248,12 @@ async fn a_tenants_own_issuer_needs_no_anchor_and_teaches_nobody() {
     let token = world.own_token("1", &json!({}));
     world.deliver(token, "k", &["app/login"]).await.unwrap();
     let other = world.own_token("2", &json!({ "sub": "job-2" }));
-    let error = world.deliver(other, "k", &["app/login"]).await.unwrap_err();
+    let error = world.deliver(other.clone(), "k", &["app/login"]).await.unwrap_err();
     assert_eq!(code(&error), "access-refused");
+
+    let open = "{policy: own, issuer: own, claims: {sub: job-1}, read: ['app/*'], explain: anyone}";
+    world.apply(open).await;
+    let error = world.deliver(other, "k", &["app/login"]).await.unwrap_err();
+    assert_eq!(code(&error), "policy-mismatch");
+    assert_eq!(error.refusal().unwrap().checks[0].claim, "sub");
 }

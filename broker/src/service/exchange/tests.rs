@@ -8,15 +8,15 @@ use serde_json::json;
 use super::{ExchangeError, ExchangeRequest};
 use crate::service::testing::{World, origin};
 
-fn text(text: &str) -> Option<SecretText> {
-    Some(text).map(SecretText::new)
+fn text(text: &str) -> SecretText {
+    SecretText::new(text)
 }
 
 fn good(token: &SecretText) -> ExchangeRequest {
     ExchangeRequest {
-        grant_type: text(GRANT_TOKEN_EXCHANGE),
+        grant_type: Some(text(GRANT_TOKEN_EXCHANGE)),
         subject_token: Some(token.clone()),
-        subject_token_type: text(TYPE_JWT),
+        subject_token_type: Some(text(TYPE_JWT)),
         ..ExchangeRequest::default()
     }
 }
@@ -47,8 +47,8 @@ async fn what_the_standard_allows_is_taken() {
     let world = World::with_job().await;
     let tokens = ["1", "2", "3"].map(|jti| world.token(jti, &json!({})));
     let requests = [
-        ExchangeRequest { subject_token_type: text(TYPE_ID_TOKEN), ..good(&tokens[0]) },
-        ExchangeRequest { requested_token_type: text(TYPE_ACCESS_TOKEN), ..good(&tokens[1]) },
+        ExchangeRequest { subject_token_type: Some(text(TYPE_ID_TOKEN)), ..good(&tokens[0]) },
+        ExchangeRequest { requested_token_type: Some(text(TYPE_ACCESS_TOKEN)), ..good(&tokens[1]) },
         ExchangeRequest {
             audience: vec![SecretText::new("https://segura.example/")],
             resource: vec![SecretText::new("https://segura.example")],
@@ -65,7 +65,7 @@ async fn every_other_parameter_is_refused_by_the_right_error() {
     let world = World::with_job().await;
     let invalid = "invalid_request";
     assert_eq!(refused(&world, |request| request.grant_type = None).await, invalid);
-    let grant = text("authorization_code");
+    let grant = Some(text("authorization_code"));
     assert_eq!(
         refused(&world, |request| request.grant_type = grant).await,
         "unsupported_grant_type"
@@ -73,14 +73,17 @@ async fn every_other_parameter_is_refused_by_the_right_error() {
     assert_eq!(refused(&world, |request| request.subject_token = None).await, invalid);
     assert_eq!(refused(&world, |request| request.subject_token_type = None).await, invalid);
     for kind in [TYPE_ACCESS_TOKEN, "urn:ietf:params:oauth:token-type:saml2", "jwt"] {
-        let kind = text(kind);
+        let kind = Some(text(kind));
         assert_eq!(refused(&world, |request| request.subject_token_type = kind).await, invalid);
     }
-    assert_eq!(refused(&world, |request| request.actor_token = text("a.b.c")).await, invalid);
-    assert_eq!(refused(&world, |request| request.actor_token_type = text(TYPE_JWT)).await, invalid);
-    let refresh = text("urn:ietf:params:oauth:token-type:refresh_token");
+    assert_eq!(refused(&world, |request| request.actor_token = Some(text("a.b.c"))).await, invalid);
+    assert_eq!(
+        refused(&world, |request| request.actor_token_type = Some(text(TYPE_JWT))).await,
+        invalid
+    );
+    let refresh = Some(text("urn:ietf:params:oauth:token-type:refresh_token"));
     assert_eq!(refused(&world, |request| request.requested_token_type = refresh).await, invalid);
-    assert_eq!(refused(&world, |request| request.scope = text("db")).await, "invalid_scope");
+    assert_eq!(refused(&world, |request| request.scope = Some(text("db"))).await, "invalid_scope");
     let elsewhere = || SecretText::new("https://elsewhere.example");
     let ours = || SecretText::new("https://segura.example");
     let audience = vec![ours(), elsewhere()];
