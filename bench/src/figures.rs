@@ -28,6 +28,7 @@ pub(crate) struct Figures {
 impl Figures {
     /// Figures of one round of load.
     pub(crate) fn of_load(job: &'static str, outcome: &Outcome, processor: Duration) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "fewer requests than 2^52")]
         let count = outcome.answered.max(1) as f64;
         Self {
             job,

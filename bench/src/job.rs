@@ -55,7 +55,15 @@ pub(crate) enum Job {
 impl Job {
     /// All, in the order of the report.
     pub(crate) const fn all() -> &'static [Self] {
-        &[Self::Exchange, Self::Delivery, Self::Read, Self::Refuse, Self::Exec, Self::Start, Self::Idle]
+        &[
+            Self::Exchange,
+            Self::Delivery,
+            Self::Read,
+            Self::Refuse,
+            Self::Exec,
+            Self::Start,
+            Self::Idle,
+        ]
     }
 
     /// Measure this job in a world of its own.
@@ -116,7 +124,13 @@ impl Bench {
         self.tokens(MOST_PER_SECOND * usize::try_from(pace.time.as_secs()).unwrap_or(1))
     }
 
-    async fn load(&self, job: &'static str, pace: &Pace, requests: Requests, wanted: u16) -> anyhow::Result<Figures> {
+    async fn load(
+        &self,
+        job: &'static str,
+        pace: &Pace,
+        requests: Requests,
+        wanted: u16,
+    ) -> anyhow::Result<Figures> {
         let node = &self.world.nodes()[0];
         let before = processor_time(node.pid())?;
         let outcome = load::run(node.port(), pace.connections, pace.time, requests, wanted).await?;
@@ -159,8 +173,21 @@ impl Bench {
             let file = self.world.write("job.token", &token);
             let mut command = segura();
             command
-                .args(["exec", "--url", &self.world.url(), "--ca-cert", &text(&self.world.authority())])
-                .args(["--token-file", &text(&file), "--secret", "db/prod/password > P", "--", "true"]);
+                .args([
+                    "exec",
+                    "--url",
+                    &self.world.url(),
+                    "--ca-cert",
+                    &text(&self.world.authority()),
+                ])
+                .args([
+                    "--token-file",
+                    &text(&file),
+                    "--secret",
+                    "db/prod/password > P",
+                    "--",
+                    "true",
+                ]);
             walls.push(wall(&mut command)?);
         }
         Ok(Figures { job: "exec", wall_ms: Some(median(walls)), ..Figures::default() })
@@ -185,7 +212,8 @@ impl Bench {
 }
 
 fn delivery(token: &str) -> Vec<u8> {
-    let body = json!({"token": token, "request_key": request_key(), "secrets": ["db/prod/password"]});
+    let body =
+        json!({"token": token, "request_key": request_key(), "secrets": ["db/prod/password"]});
     post("/api/v2/deliveries", "application/json", &body.to_string())
 }
 
@@ -217,6 +245,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
     figures[figures.len() / 2]
 }
 
+#[expect(clippy::cast_precision_loss, reason = "less memory than 2^52 bytes")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }

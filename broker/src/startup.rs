@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web::Data;
 use segura_model::{Clock, Random};
 use segura_plugins::Env;
 use segura_store::{DatabaseUrl, OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask};
@@ -28,7 +29,7 @@ use crate::http::metrics::Metrics;
 use crate::jobs::{self, CertificateSource, DiskGuard, Jobs};
 use crate::net::{HttpFetch, OutboundProxy};
 use crate::oidc::{DevIssuers, Verifier};
-use crate::tls::{Certificates, GivenCertificate, ManagedCertificate};
+use crate::tls::{Certificates, GivenCertificate, ManagedCertificate, Shown};
 
 pub use error::StartError;
 pub use process::{harden, stop_signal};
@@ -49,8 +50,8 @@ pub struct Server {
 struct Shared {
     app: Arc<App>,
     config: Config,
-    edge: actix_web::web::Data<Edge>,
-    health: actix_web::web::Data<Health>,
+    edge: Data<Edge>,
+    health: Data<Health>,
     metrics: Arc<Metrics>,
 }
 
@@ -72,60 +73,22 @@ pub async fn build_world(
     random: Arc<dyn Random>,
     env: &dyn Env,
 ) -> Result<Server, StartError> {
-    let proxy = OutboundProxy::from_env(env)?;
-    let store = Store::open(&config.database, OpenOptions::new(OpenMode::Exclusive)).await?;
-    store.migrate().await?;
-    check_world(&store, world).await?;
-    let keyring = Arc::new(open_keyring(&store, config.guard.clone()).await?);
-    let (writer, writer_task) = Writer::start(
-        store.clone(),
-        WriterOptions {
-            queue: config.limits.queue,
-            clock: clock.clone(),
-            random: random.clone(),
-            head_mac: Arc::new(LedgerMac::new(&keyring)),
-        },
-    )
-    .await?;
-    let verifier = Arc::new(Verifier::with(
-        Arc::new(HttpFetch::new(&proxy)?),
-        clock.clone(),
-        Arc::new(StoreShelf::new(store.clone(), writer.clone())),
-        match world {
-            World::Dev => DevIssuers::Accept,
-            World::Real => DevIssuers::Refuse,
-        },
-        i64::try_from(config.limits.keys_max_stale.as_secs()).unwrap_or(i64::MAX),
-    ));
-    let app = App::assemble(Parts {
-        store: store.clone(),
-        writer: writer.clone(),
-        keyring: keyring.clone(),
-        verifier: verifier.clone(),
-        clock: clock.clone(),
-        random: random.clone(),
-        config: config.clone(),
-    })
-    .await
-    .map_err(|error| StartError::App(error.into()))?;
-    let app = Arc::new(app);
+    let ground = Ground::lay(world, &config, clock, random, env).await?;
+    let app = App::assemble(ground.parts(&config)).await;
+    let app = Arc::new(app.map_err(|error| StartError::App(error.into()))?);
     warn_about_plain_issuers(&app);
 
-    let source = certificate_source(&config, &store, &writer, &keyring, &clock, &random)?;
+    let source = ground.certificate_source(&config)?;
     let certificates = match &source {
         Some(source) => Some(Arc::new(Certificates::new(first_certificate(source).await?))),
         None => None,
     };
-    let disk = Arc::new(match &config.database {
-        DatabaseUrl::Postgres(_) => DiskGuard::idle(),
-        DatabaseUrl::Sqlite(_) => {
-            DiskGuard::watching(config.server.data_dir.clone(), config.limits.min_free_disk)
-        }
-    });
+    let disk = Arc::new(disk_guard(&config));
     let sockets = Sockets::open(&config, certificates.clone())?;
-    let jobs = background(&app, &writer, &verifier, &disk, source.zip(certificates.clone()));
+    let jobs = background(&app, &ground, &disk, source.zip(certificates.clone()));
     let metrics = Arc::new(Metrics::new());
     let issuers = app.clone();
+    let Ground { store, verifier, clock, random, writer_task, .. } = ground;
     let health = Health {
         store,
         issuers: Box::new(move || issuers.issuers()),
@@ -142,7 +105,7 @@ pub async fn build_world(
         disk,
         metrics: metrics.clone(),
     };
-    let (edge, health) = (actix_web::web::Data::new(edge), actix_web::web::Data::new(health));
+    let (edge, health) = (Data::new(edge), Data::new(health));
     let shared = Arc::new(Shared { app, config, edge, health, metrics });
     Ok(Server { sockets, shared, jobs, writer_task })
 }
@@ -181,6 +144,79 @@ impl Server {
     }
 }
 
+/// What the application stands on: the open database, keyring and verifier.
+struct Ground {
+    store: Store,
+    writer: Writer,
+    writer_task: WriterTask,
+    keyring: Arc<Keyring>,
+    verifier: Arc<Verifier>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl Ground {
+    async fn lay(
+        world: World,
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        env: &dyn Env,
+    ) -> Result<Self, StartError> {
+        let fetch = HttpFetch::new(&OutboundProxy::from_env(env)?)?;
+        let store = Store::open(&config.database, OpenOptions::new(OpenMode::Exclusive)).await?;
+        store.migrate().await?;
+        check_world(&store, world).await?;
+        let keyring = Arc::new(open_keyring(&store, config.guard.clone()).await?);
+        let options = WriterOptions {
+            queue: config.limits.queue,
+            clock: clock.clone(),
+            random: random.clone(),
+            head_mac: Arc::new(LedgerMac::new(&keyring)),
+        };
+        let (writer, writer_task) = Writer::start(store.clone(), options).await?;
+        let shelf = Arc::new(StoreShelf::new(store.clone(), writer.clone()));
+        let dev = match world {
+            World::Dev => DevIssuers::Accept,
+            World::Real => DevIssuers::Refuse,
+        };
+        let bound = i64::try_from(config.limits.keys_max_stale.as_secs()).unwrap_or(i64::MAX);
+        let verifier = Verifier::with(Arc::new(fetch), clock.clone(), shelf, dev, bound);
+        let verifier = Arc::new(verifier);
+        Ok(Self { store, writer, writer_task, keyring, verifier, clock, random })
+    }
+
+    fn parts(&self, config: &Config) -> Parts {
+        Parts {
+            store: self.store.clone(),
+            writer: self.writer.clone(),
+            keyring: self.keyring.clone(),
+            verifier: self.verifier.clone(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+            config: config.clone(),
+        }
+    }
+
+    fn certificate_source(&self, config: &Config) -> Result<Option<CertificateSource>, StartError> {
+        Ok(match &config.tls {
+            Tls::Files { cert_file, key_file } => Some(CertificateSource::Files {
+                cert_file: cert_file.clone(),
+                key_file: key_file.clone(),
+            }),
+            Tls::Managed => Some(CertificateSource::Managed(ManagedCertificate {
+                store: self.store.clone(),
+                writer: self.writer.clone(),
+                keyring: self.keyring.clone(),
+                names: ManagedCertificate::names(&config.server.urls)?,
+                clock: self.clock.clone(),
+                random: self.random.clone(),
+            })),
+            Tls::Off => None,
+        })
+    }
+}
+
 /// Read the guard and open the keyring; a passphrase takes a moment of processor time.
 async fn open_keyring(store: &Store, guard: GuardSource) -> Result<Keyring, StartError> {
     let wrapped = store.keyring_load().await?.ok_or(StartError::NotInitialised)?;
@@ -192,32 +228,7 @@ async fn open_keyring(store: &Store, guard: GuardSource) -> Result<Keyring, Star
     .map_err(|_| StartError::Interrupted)?
 }
 
-fn certificate_source(
-    config: &Config,
-    store: &Store,
-    writer: &Writer,
-    keyring: &Arc<Keyring>,
-    clock: &Arc<dyn Clock>,
-    random: &Arc<dyn Random>,
-) -> Result<Option<CertificateSource>, StartError> {
-    Ok(match &config.tls {
-        Tls::Files { cert_file, key_file } => Some(CertificateSource::Files {
-            cert_file: cert_file.clone(),
-            key_file: key_file.clone(),
-        }),
-        Tls::Managed => Some(CertificateSource::Managed(ManagedCertificate {
-            store: store.clone(),
-            writer: writer.clone(),
-            keyring: keyring.clone(),
-            names: ManagedCertificate::names(&config.server.urls)?,
-            clock: clock.clone(),
-            random: random.clone(),
-        })),
-        Tls::Off => None,
-    })
-}
-
-async fn first_certificate(source: &CertificateSource) -> Result<crate::tls::Shown, StartError> {
+async fn first_certificate(source: &CertificateSource) -> Result<Shown, StartError> {
     Ok(match source {
         CertificateSource::Files { cert_file, key_file } => {
             GivenCertificate::read(cert_file, key_file)?.into_shown()
@@ -226,11 +237,19 @@ async fn first_certificate(source: &CertificateSource) -> Result<crate::tls::Sho
     })
 }
 
+fn disk_guard(config: &Config) -> DiskGuard {
+    match &config.database {
+        DatabaseUrl::Postgres(_) => DiskGuard::idle(),
+        DatabaseUrl::Sqlite(_) => {
+            DiskGuard::watching(config.server.data_dir.clone(), config.limits.min_free_disk)
+        }
+    }
+}
+
 /// Start what runs on its own.
 fn background(
     app: &Arc<App>,
-    writer: &Writer,
-    verifier: &Arc<Verifier>,
+    ground: &Ground,
     disk: &Arc<DiskGuard>,
     certificates: Option<(CertificateSource, Arc<Certificates>)>,
 ) -> Jobs {
@@ -240,9 +259,9 @@ fn background(
         disk.look();
         std::future::ready(())
     });
-    let (keys, issuers) = (verifier.clone(), app.clone());
+    let (keys, issuers) = (ground.verifier.clone(), app.clone());
     jobs.every(SECONDS * 60, move || jobs::refresh(keys.clone(), issuers.issuers()));
-    let writer = writer.clone();
+    let writer = ground.writer.clone();
     jobs.every(SECONDS * 300, move || jobs::purge(writer.clone()));
     if let Some((source, certificates)) = certificates {
         let source = Arc::new(source);

@@ -16,9 +16,10 @@ use crate::config::{LogFormat, Telemetry};
 
 /// Install the process's logger. Fails when one is installed already.
 pub fn init(config: &Telemetry) -> Result<(), TryInitError> {
-    // Dependencies speak up when something is wrong; the level is ours to turn.
+    // Dependencies speak up when something is wrong; the level is ours to turn. actix-http
+    // calls every broken request of a stranger an error, and has no other.
     let filter = EnvFilter::new(format!(
-        "warn,segura={0},segura_broker={0},segura_store={0},segura_vault={0}",
+        "warn,actix_http=off,segura={0},segura_broker={0},segura_store={0},segura_vault={0}",
         config.level
     ));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);

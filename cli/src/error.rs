@@ -108,9 +108,11 @@ impl CliError {
                  `chmod 600 {}`",
                 path.display()
             ),
-            Self::Local(LocalError::OtherInit) => "use its guard (the key file or passphrase) and its operator's \
+            Self::Local(LocalError::OtherInit) => {
+                "use its guard (the key file or passphrase) and its operator's \
                  credential; this run left nothing behind"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::Sdk(error) => return sdk_hint(error),
             Self::Start(error) => return start_hint(error),
             Self::Write { path, source } if source.kind() == io::ErrorKind::AlreadyExists => {

@@ -22,7 +22,7 @@ use segura_store::{
 };
 
 const ROUND: Duration = Duration::from_secs(3);
-const CALLERS: [usize; 4] = [1, 8, 64, 256];
+const CALLERS: [u32; 4] = [1, 8, 64, 256];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -43,7 +43,7 @@ async fn main() -> anyhow::Result<()> {
         for callers in CALLERS {
             let (count, elapsed) = round(&writer, callers, session, make).await?;
             let rate = f64::from(count) / elapsed.as_secs_f64();
-            let mean = 1e6 * callers as f64 / rate;
+            let mean = 1e6 * f64::from(callers) / rate;
             println!("{name:>10} {callers:>8} {rate:>12.0} {mean:>12.0}");
         }
     }
@@ -58,7 +58,7 @@ type Make = fn(SessionId, Timestamp) -> Entry;
 /// time.
 async fn round(
     writer: &Writer,
-    callers: usize,
+    callers: u32,
     session: SessionId,
     make: Make,
 ) -> anyhow::Result<(u32, Duration)> {

@@ -3,7 +3,7 @@
 //! What was decided under an older number is decided anew (design, decision 7). Beside
 //! the number is a feed that says what changed, so that other nodes drop just that from
 //! memory. Ending a session does not raise it: sessions end all the time, and a batch
-//! checks the session's own row in its transaction instead (`docs/adr/0001-…`).
+//! checks the session's own row in its transaction instead (ADR 0001).
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;

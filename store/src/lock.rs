@@ -9,7 +9,7 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 use crate::StoreError;
@@ -30,6 +30,8 @@ pub(crate) fn take(database: &Path) -> Result<DirectoryLock, StoreError> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        // What is opened here is written to: never where somebody else's link leads.
+        .custom_flags(NO_FOLLOW)
         .open(&path)
         .map_err(io)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -61,6 +63,8 @@ fn holder(file: &mut File) -> String {
     }
 }
 
+const NO_FOLLOW: i32 = OFlags::NOFOLLOW.bits().cast_signed();
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +82,16 @@ mod tests {
         }
         drop(held);
         take(&database).unwrap();
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_lock_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = directory.path().join("segura.db");
+        let precious = directory.path().join("precious");
+        std::fs::write(&precious, "kept").unwrap();
+        std::os::unix::fs::symlink(&precious, lock_path(&database)).unwrap();
+        assert!(take(&database).is_err());
+        assert_eq!(std::fs::read_to_string(precious).unwrap(), "kept");
     }
 }

@@ -84,6 +84,11 @@ impl Writer {
         &self.store
     }
 
+    /// How many requests wait in the queue now.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     /// Write an entry together with whatever else waits, and answer once it is durable.
     pub async fn submit(&self, entry: Entry) -> Result<Commit, StoreError> {
         let order = Order::new(entry)?;

@@ -17,14 +17,20 @@ pub struct Node {
 }
 
 /// How long a server may take until it answers, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Node {
     /// Start `segura server` on this configuration and wait until it answers.
     ///
     /// # Panics
     /// When it ends or does not answer in time; the message has its log.
-    pub async fn start(config: &Path, log: &Path, port: u16, metrics_port: u16, flags: &[String]) -> Self {
+    pub async fn start(
+        config: &Path,
+        log: &Path,
+        port: u16,
+        metrics_port: u16,
+        flags: &[String],
+    ) -> Self {
         let output = File::options().create(true).append(true).open(log).expect("a log file");
         let child = segura()
             .args(["server", "--config"])

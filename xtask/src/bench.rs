@@ -18,7 +18,14 @@ pub(crate) struct Options {
 /// # Errors
 /// When the build or a job fails.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    run::check(run::command("cargo").args(["build", "--release", "--package", "segura", "--package", "bench"]))?;
+    run::check(run::command("cargo").args([
+        "build",
+        "--release",
+        "--package",
+        "segura",
+        "--package",
+        "bench",
+    ]))?;
     let program = run::target().join("release/bench");
     let mut bench = run::command(&program.display().to_string());
     if options.short {

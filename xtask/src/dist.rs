@@ -28,11 +28,14 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let version = version()?;
     // Static linking on the gnu target starts fastest and runs on any Linux.
-    run::check(
-        run::command("cargo")
-            .env("RUSTFLAGS", "-C target-feature=+crt-static")
-            .args(["build", "--release", "--package", "segura", "--target", TARGET]),
-    )?;
+    run::check(run::command("cargo").env("RUSTFLAGS", "-C target-feature=+crt-static").args([
+        "build",
+        "--release",
+        "--package",
+        "segura",
+        "--target",
+        TARGET,
+    ]))?;
     let built = run::target().join(TARGET).join("release/segura");
     let name = format!("segura-{version}-{SYSTEM}");
     let folder = run::target().join("dist");
@@ -41,7 +44,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     std::fs::copy(&built, &file).context("the build made no binary")?;
     let bytes = std::fs::read(&file)?;
     let sha256 = hex(&Sha256::digest(&bytes));
-    println!("{sha256}  {} ({:.1} MB)", file.display(), bytes.len() as f64 / 1e6);
+    println!("{sha256}  {} ({} kB)", file.display(), bytes.len() / 1000);
     if options.keep_checksums {
         return Ok(());
     }

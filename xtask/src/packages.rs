@@ -30,8 +30,12 @@ const NEEDS: &[Need] = &[
 ];
 
 fn has_venv() -> bool {
-    run::output(std::process::Command::new("python3").args(["-c", "import venv, ensurepip"]).stderr(std::process::Stdio::null()))
-        .is_ok()
+    run::output(
+        std::process::Command::new("python3")
+            .args(["-c", "import venv, ensurepip"])
+            .stderr(std::process::Stdio::null()),
+    )
+    .is_ok()
 }
 
 /// Make sure that every package is there.
@@ -49,7 +53,10 @@ pub(crate) fn ensure() -> anyhow::Result<()> {
         println!("  {:<14} {}", need.package, need.reason);
     }
     if !run::is_root() || !run::exists("apt-get") {
-        bail!("install them, then run this again:\n\n    sudo apt-get install --yes {}\n", names.join(" "));
+        bail!(
+            "install them, then run this again:\n\n    sudo apt-get install --yes {}\n",
+            names.join(" ")
+        );
     }
     println!("We are root, so they are installed now.");
     run::check(run::command("apt-get").args(["update", "--quiet"]))?;

@@ -12,7 +12,9 @@ pub(crate) fn root() -> PathBuf {
 
 /// Cargo's target folder.
 pub(crate) fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    #[expect(clippy::disallowed_methods, reason = "cargo's own variable; xtask is the edge")]
+    let given = std::env::var_os("CARGO_TARGET_DIR");
+    given.map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// A command that starts in the workspace's root.

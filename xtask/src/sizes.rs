@@ -25,7 +25,10 @@ pub(crate) fn check() -> anyhow::Result<()> {
         })
         .collect();
     if !long.is_empty() {
-        bail!("files over {LONGEST_FILE} lines; split each by its reasons to change:\n{}", long.join("\n"));
+        bail!(
+            "files over {LONGEST_FILE} lines; split each by its reasons to change:\n{}",
+            long.join("\n")
+        );
     }
     println!("sizes: no source file over {LONGEST_FILE} lines");
     Ok(())

@@ -39,11 +39,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 fn lints(tools: &Tools) -> anyhow::Result<()> {
     sizes::check()?;
     run::check(run::command("cargo").args(["fmt", "--all", "--check"]))?;
-    run::check(
-        run::command("cargo")
-            .env("PATH", tools.path())
-            .args(["deny", "--log-level", "error", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]),
-    )?;
+    run::check(run::command("cargo").env("PATH", tools.path()).args([
+        "deny",
+        "--log-level",
+        "error",
+        "check",
+        "--hide-inclusion-graph",
+        "bans",
+        "licenses",
+        "sources",
+    ]))?;
     run::check(run::command("cargo").args([
         "clippy",
         "--workspace",

@@ -25,7 +25,9 @@ impl Tools {
         let own = ["bin", "node_modules/.bin", "node_modules/node/bin", "python/bin"]
             .map(|part| self.folder.join(part).display().to_string())
             .join(":");
-        format!("{own}:{}", std::env::var("PATH").unwrap_or_default())
+        #[expect(clippy::disallowed_methods, reason = "the path is added to; xtask is the edge")]
+        let path = std::env::var("PATH").unwrap_or_default();
+        format!("{own}:{path}")
     }
 
     /// The folder of installed Node packages.
@@ -84,7 +86,9 @@ fn python(folder: &Path) -> anyhow::Result<()> {
 fn go(folder: &Path) -> anyhow::Result<()> {
     for (name, package) in GO_PROGRAMS {
         if !folder.join("bin").join(name).exists() {
-            run::check(run::command("go").env("GOBIN", folder.join("bin")).args(["install", package]))?;
+            run::check(
+                run::command("go").env("GOBIN", folder.join("bin")).args(["install", package]),
+            )?;
         }
     }
     Ok(())
@@ -101,7 +105,15 @@ fn cargo_deny(folder: &Path) -> anyhow::Result<()> {
     }
     run::check(
         run::command("cargo")
-            .args(["install", "cargo-deny", "--locked", "--quiet", "--version", CARGO_DENY, "--root"])
+            .args([
+                "install",
+                "cargo-deny",
+                "--locked",
+                "--quiet",
+                "--version",
+                CARGO_DENY,
+                "--root",
+            ])
             .arg(folder)
             .env("CARGO_TARGET_DIR", folder.join("build"))
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")

@@ -14,7 +14,8 @@ use super::keys::SigningKey;
 /// The platforms that a dev world has issuers for; the names of their presets.
 pub const PLATFORMS: [&str; 4] = ["github", "gitlab", "azure-devops", "kubernetes"];
 
-/// The member of a discovery document by which `segura server` knows a dev issuer.
+/// The member of discovery documents and key sets by which `segura server` knows a dev
+/// issuer.
 pub const DEV_MARK: &str = "segura_dev";
 
 /// The issuers of one world: one key signs for all.
@@ -59,6 +60,12 @@ impl Issuers {
             DEV_MARK: true,
         })
     }
+
+    /// The key set bears the mark too: an entry with `jwks_uri` or `jwks_file` never sees
+    /// the other document.
+    fn key_set(&self) -> Value {
+        json!({ "keys": [self.key.jwk()], DEV_MARK: true })
+    }
 }
 
 /// Serve discovery and keys until stopped.
@@ -77,5 +84,18 @@ async fn discovery(issuers: Data<Issuers>, platform: Path<String>) -> Json<Value
 }
 
 async fn jwks(issuers: Data<Issuers>) -> Json<Value> {
-    Json(json!({ "keys": [issuers.key.jwk()] }))
+    Json(issuers.key_set())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_document_of_a_dev_issuer_bears_the_mark() {
+        let issuers = Issuers::make(1, "https://127.0.0.1:2");
+        for document in [issuers.discovery("github"), issuers.key_set()] {
+            assert_eq!(document[DEV_MARK], true, "{document}");
+        }
+    }
 }

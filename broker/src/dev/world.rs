@@ -1,11 +1,13 @@
 //! The world: a scratch folder, issuers, a mint, and a broker that trusts them.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actix_web::web::Data;
+use rustix::process::geteuid;
 use segura_model::{Class, Classify, Clock, OperatorName, Random};
 use segura_plugins::{Env, MapEnv};
 use serde::Serialize;
@@ -26,6 +28,9 @@ pub enum DevError {
     /// Its settings were refused; ours, so a fault.
     #[error("the dev world's settings are refused")]
     Config(#[from] ConfigErrors),
+    /// The folder is somebody else's, who could put another world in its place.
+    #[error("{0} belongs to another user: a dev world wants a folder of its own, and makes it")]
+    Foreign(PathBuf),
     /// The folder holds something else.
     #[error("{0} is not empty: a dev world wants a folder of its own, and makes it")]
     Occupied(PathBuf),
@@ -58,6 +63,7 @@ impl Classify for DevError {
             Self::Authority(error) => error.class(),
             Self::Config(_) => Class::internal("dev-settings"),
             Self::Enrol(error) => error.class(),
+            Self::Foreign(_) => Class::forbidden("folder-foreign"),
             Self::Io { .. } => Class::bad_request("cannot-write"),
             Self::Local(error) => error.class(),
             Self::Occupied(_) => Class::conflict("folder-not-empty"),
@@ -136,7 +142,8 @@ impl DevWorld {
         let sources = (&*clock, &*random);
         enrol(server.app(), &issuers, &credential.operator, sources).await?;
         let mint = Mint { issuers: issuers.clone(), clock, random };
-        let socket = mint::listen(&facts.socket).map_err(at(&facts.socket.display().to_string()))?;
+        let socket =
+            mint::listen(&facts.socket).map_err(at(&facts.socket.display().to_string()))?;
         Ok(Self { facts, server, issuers: (listener, issuers), mint: (socket, Arc::new(mint)) })
     }
 
@@ -159,12 +166,17 @@ impl DevWorld {
     }
 }
 
-/// A folder for this user only.
+/// A folder for this user only, also if it was there before.
 fn make_folder(path: &Path) -> Result<(), DevError> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(at(&path.display().to_string()))?;
-    let mut entries = std::fs::read_dir(path).map_err(at(&path.display().to_string()))?;
-    if entries.next().is_some() { Err(DevError::Occupied(path.to_owned())) } else { Ok(()) }
+    let io = || at(&path.display().to_string());
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io())?;
+    if std::fs::metadata(path).map_err(io())?.uid() != geteuid().as_raw() {
+        return Err(DevError::Foreign(path.to_owned()));
+    }
+    if std::fs::read_dir(path).map_err(io())?.next().is_some() {
+        return Err(DevError::Occupied(path.to_owned()));
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(io())
 }
 
 /// The kernel hands out other ports before it comes back to this one.
@@ -199,7 +211,22 @@ fn write_private(path: &Path, text: &str) -> Result<(), DevError> {
     written.map_err(at(&path.display().to_string()))
 }
 
-fn at(path: &str) -> impl FnOnce(std::io::Error) -> DevError {
+fn at(path: &str) -> impl FnOnce(std::io::Error) -> DevError + use<> {
     let path = path.to_owned();
     move |source| DevError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_others_could_enter_is_closed_and_a_full_one_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+        make_folder(folder.path()).unwrap();
+        assert_eq!(std::fs::metadata(folder.path()).unwrap().mode() & 0o777, 0o700);
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        assert!(matches!(make_folder(folder.path()), Err(DevError::Occupied(_))));
+    }
 }

@@ -9,7 +9,7 @@ use segura_model::IssuerEntry;
 use serde::Deserialize;
 use url::{Host, Url};
 
-use super::shown;
+use super::{object, shown};
 
 /// Why an issuer's documents are not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,8 +68,7 @@ pub(super) fn document_url(entry: &IssuerEntry) -> Result<Url, DiscoveryError> {
 
 /// The address of the keys, from the issuer's discovery document.
 pub(super) fn keys_url(document: &[u8], entry: &IssuerEntry) -> Result<Url, DiscoveryError> {
-    let raw: RawDocument =
-        serde_json::from_slice(document).map_err(|_| DiscoveryError::Malformed)?;
+    let raw: RawDocument = object(document).map_err(|_| DiscoveryError::Malformed)?;
     if raw.issuer != entry.iss.as_str() {
         return Err(DiscoveryError::Issuer {
             asked: entry.iss.as_str().to_owned(),
@@ -104,7 +103,7 @@ pub(super) fn checked_url(text: &str, entry: &IssuerEntry) -> Result<Url, Discov
 
 /// Refuse a document that bears the mark of a dev world.
 pub(super) fn check_mark(document: &[u8], dev: DevIssuers) -> Result<(), DiscoveryError> {
-    let marked = serde_json::from_slice::<Mark>(document).is_ok_and(|mark| mark.segura_dev);
+    let marked = object::<Mark>(document).is_ok_and(|mark| mark.segura_dev);
     if marked && dev == DevIssuers::Refuse { Err(DiscoveryError::DevWorld) } else { Ok(()) }
 }
 

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::shown;
+use super::{object, shown};
 
 /// What we keep of a header.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,8 +51,8 @@ pub enum HeaderError {
 impl Header {
     /// Read a decoded header.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, HeaderError> {
-        let raw: RawHeader = serde_json::from_slice(bytes)
-            .map_err(|error| HeaderError::Shape(shown(&error.to_string())))?;
+        let raw: RawHeader =
+            object(bytes).map_err(|error| HeaderError::Shape(shown(&error.to_string())))?;
         let member = |member, rule, presented: &str| HeaderError::Member {
             member,
             rule,
@@ -122,6 +122,7 @@ mod tests {
         for header in [
             r"{}".to_owned(),
             r"[]".to_owned(),
+            r#"["RS256","38826b17"]"#.to_owned(),
             r#""RS256""#.to_owned(),
             r#"{"alg":""}"#.to_owned(),
             r#"{"alg":null}"#.to_owned(),

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::key::{KeyError, VerificationKey};
+use super::object;
 
 /// The most keys a set may hold.
 pub const MAX_KEYS: usize = 64;
@@ -56,8 +57,7 @@ pub(super) enum NoKey {
 impl KeySet {
     /// Read a document.
     pub fn parse(document: &[u8]) -> Result<Self, KeySetError> {
-        let raw: RawKeySet<'_> =
-            serde_json::from_slice(document).map_err(|_| KeySetError::Malformed)?;
+        let raw: RawKeySet<'_> = object(document).map_err(|_| KeySetError::Malformed)?;
         if raw.keys.len() > MAX_KEYS {
             return Err(KeySetError::TooMany(raw.keys.len()));
         }

@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 
 use super::compact::CANONICAL;
 use super::header::is_key_id;
-use super::{roca, shown};
+use super::{object, roca, shown};
 
 /// A key that signatures are checked with.
 #[derive(Clone)]
@@ -68,7 +68,7 @@ pub enum KeyError {
 impl VerificationKey {
     /// Read one member of `keys`.
     pub(super) fn parse(json: &str) -> Result<Self, KeyError> {
-        let raw: RawKey = serde_json::from_str(json).map_err(|_| KeyError::Malformed)?;
+        let raw: RawKey = object(json.as_bytes()).map_err(|_| KeyError::Malformed)?;
         raw.check_purpose()?;
         let (algorithm, decoding) = match raw.kty.as_str() {
             "RSA" => (Algorithm::RS256, raw.rsa()?),

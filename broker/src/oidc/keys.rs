@@ -21,6 +21,7 @@ use super::compact::CANONICAL;
 use super::discovery::{self, DevIssuers, DiscoveryError};
 use super::fetch::{Fetch, FetchError, FetchRequest, Fetched};
 use super::jwks::{KeySet, KeySetError};
+use super::pace::Pace;
 use super::replay;
 use super::shelf::{KeyShelf, ShelvedKeys};
 
@@ -364,31 +365,6 @@ impl Drop for Running<'_> {
     }
 }
 
-/// At most [`BURST`] attempts at once and one per [`COOL_DOWN`] in the long run: the
-/// first load and the first rotation pass, a storm of made-up key ids does not.
-#[derive(Default)]
-struct Pace {
-    next: Timestamp,
-}
-
-impl Pace {
-    fn take(&mut self, now: Timestamp) -> bool {
-        let ahead = self.next.since(now);
-        // Further ahead than it can get: the clock was set back.
-        let next = if ahead > COOL_DOWN * BURST { now } else { self.next.max(now) };
-        let allowed = next.since(now) <= COOL_DOWN * (BURST - 1);
-        if allowed {
-            self.next = next.plus(COOL_DOWN);
-        }
-        allowed
-    }
-
-    /// The attempt was none: the issuer was not asked.
-    fn give_back(&mut self) {
-        self.next = self.next.plus(-COOL_DOWN);
-    }
-}
-
 /// What an entry's keys were fetched for, as one text.
 fn source(entry: &IssuerEntry) -> String {
     let keys = serde_json::to_string(&entry.keys).unwrap_or_default();
@@ -403,9 +379,6 @@ fn log_failure(error: &(dyn std::error::Error + 'static)) {
     tracing::warn!(error = %crate::telemetry::Chain(error), "issuer keys");
 }
 
-/// Seconds between attempts, and how many may come at once.
-const COOL_DOWN: i64 = 30;
-const BURST: i64 = 2;
 /// Bounds of an issuer's `max-age`, in seconds.
 const SHORTEST_LIFE: i64 = 5 * 60;
 const LONGEST_LIFE: i64 = 60 * 60;

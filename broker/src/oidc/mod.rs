@@ -19,6 +19,7 @@ mod issuers;
 mod jwks;
 mod key;
 mod keys;
+mod pace;
 mod replay;
 mod roca;
 mod shelf;
@@ -44,6 +45,14 @@ mod catalogue;
 mod testing;
 #[cfg(test)]
 mod wycheproof;
+
+/// Read a JSON object. A derived struct would also take an array, member by member.
+fn object<'de, T: serde::Deserialize<'de>>(json: &'de [u8]) -> Result<T, serde_json::Error> {
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err(serde::de::Error::custom("expected a JSON object"));
+    }
+    serde_json::from_slice(json)
+}
 
 /// Text of a stranger, fit for a message: short, one line, plain ASCII.
 fn shown(text: &str) -> String {

@@ -163,3 +163,6 @@ impl Snapshots {
         Ok(next)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -112,7 +112,12 @@ impl World {
         world
     }
 
-    /// Another node on the same database, whose feed nobody listens to.
+    /// The core of another node on the same database, whose feed nobody listens to.
+    pub(crate) async fn bare_node(&self) -> Arc<Core> {
+        node(&self.writer, &self.keyring, &self.clock).await
+    }
+
+    /// Another node on the same database.
     pub(crate) async fn second_node(&self) -> Arc<App> {
         let core = node(&self.writer, &self.keyring, &self.clock).await;
         Arc::new(over(&core, &self.keyring, &self.writer))

@@ -11,7 +11,7 @@ use actix_web::{App as HttpApp, HttpServer};
 
 use super::{Shared, StartError};
 use crate::config::{Config, Limits};
-use crate::http::{health, metrics, openapi, request, routes};
+use crate::http::{health, idle, metrics, openapi, request, routes};
 use crate::net::listen;
 use crate::tls::{Certificates, server_config};
 
@@ -120,7 +120,9 @@ fn main_server(
             .configure(openapi::configure)
             .configure(routes::configure)
     });
-    let server = bounded!(server, &limits, workers);
+    // An answer has as long to be read as a body has to be sent.
+    let idle = limits.keep_alive.max(limits.body_time);
+    let server = bounded!(server, &limits, workers).on_connect(idle::watch(idle));
     match tls {
         Some(config) => Ok(server.listen_rustls_0_23(listener, config)?.run()),
         None => Ok(server.listen(listener)?.run()),

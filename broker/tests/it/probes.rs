@@ -76,6 +76,30 @@ async fn a_slow_head_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_serves_nothing_is_closed_whatever_trickles_in() {
+    let server = plain(&[("limits.keep_alive", "1s"), ("limits.body_time", "1s")]).await;
+    let unread = "POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let second = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /he";
+    for (head, trickle) in [(unread, "1\r\n \r\n"), (unread, ""), (second, "a")] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let (mut read, mut write) = stream.into_split();
+        let trickling = tokio::spawn(async move {
+            while write.write_all(trickle.as_bytes()).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        });
+        let mut answer = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(5), read.read_to_end(&mut answer));
+        // Closed, or reset because of what trickled in meanwhile.
+        drop(ended.await.expect(head));
+        trickling.abort();
+        assert!(answer.starts_with(b"HTTP/1.1 "), "{head}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_body_is_not_waited_for() {
     let server = plain(&[("limits.body_time", "1s")]).await;
     let head = "POST /api/v2/deliveries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";

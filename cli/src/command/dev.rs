@@ -36,6 +36,6 @@ enum Verb {
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     match args.verb {
         Some(Verb::Token(args)) => token::run(args, context),
-        None => up::run(args.up, context),
+        None => up::run(&args.up, context),
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -158,7 +159,7 @@ fn joined(texts: &[SecretText], end: &str) -> Zeroizing<String> {
 }
 
 fn append(path: &Path, text: &str) -> Result<(), ExecError> {
-    let opened = OpenOptions::new().append(true).create(true).open(path);
+    let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
     let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|source| ExecError::Export { path: path.to_owned(), source })
 }

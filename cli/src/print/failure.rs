@@ -7,8 +7,8 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use segura_model::Classify;
 use segura_model::api::Problem;
+use segura_model::{Classify, DenialId};
 use segura_sdk::SdkError;
 use serde_json::json;
 
@@ -88,7 +88,9 @@ fn checks(problem: &Problem) -> String {
 
 fn ids(problem: &Problem) -> Vec<String> {
     let mut ids = Vec::new();
-    if let Some(denial) = problem.denial {
+    // A caller who is told nothing else is told this in the detail already.
+    let told = |denial: &DenialId| problem.detail.contains(&denial.to_string());
+    if let Some(denial) = problem.denial.filter(|denial| !told(denial)) {
         ids.push(format!("an operator sees why: segura policy explain --denial {denial}"));
     }
     if let Some(request) = problem.request_id {

@@ -1,11 +1,11 @@
 //! Trade an identity token for secrets, print their names, end the session.
 //!
 //! With `SEGURA_CA_CERT` only the certificates in that file are trusted. Try it beside
-//! `segura dev`, which prints the URL and how to make a token:
+//! `segura dev`, which prints the variables to set, a secret to store and a policy:
 //!
 //! ```text
-//! segura dev token --like github --repository acme/payments > token
-//! cargo run -p segura-sdk --example deliver -- http://127.0.0.1:8300 token db/prod/password
+//! segura dev token --like github > job.token
+//! cargo run -p segura-sdk --example deliver -- "$SEGURA_URL" job.token db/prod/password
 //! ```
 
 use std::process::ExitCode;

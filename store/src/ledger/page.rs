@@ -11,9 +11,9 @@ use segura_model::{ChainId, Timestamp};
 
 use super::rows::{Row, hash};
 use super::{LedgerFilter, LedgerOrder, LedgerPage, LedgerRow};
-use crate::StoreError;
 use crate::backend::{Conn, on_backend};
 use crate::schema::ledger;
+use crate::{StoreError, text};
 
 /// The most rows in one page.
 const LIST: usize = 1000;
@@ -24,6 +24,9 @@ pub(super) async fn page(
     limit: usize,
 ) -> Result<LedgerPage, StoreError> {
     let limit = i64::try_from(limit.min(LIST)).unwrap_or(0);
+    if let Some(subject) = &filter.subject {
+        text::line("a subject", subject)?;
+    }
     let after = filter.after.as_deref().map(Cursor::parse).transpose()?;
     let rows = on_backend!(conn, |conn, Db| {
         let mut query = ledger::table.limit(limit).into_boxed::<Db>();

@@ -6,9 +6,6 @@
 mod chain;
 mod problem;
 
-use std::collections::BTreeMap;
-
-use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use segura_model::{ChainId, Timestamp};
@@ -88,8 +85,8 @@ impl TryFrom<LineRow> for Line {
             number: row.number,
             started_at: row.started_at,
             previous_seq: row.previous_seq,
-            previous_hash: rows::hash(&row.previous_hash)?,
-            register_hash: rows::hash(&row.register_hash)?,
+            previous_hash: rows::hash_or_none(&row.previous_hash),
+            register_hash: rows::hash_or_none(&row.register_hash),
         })
     }
 }
@@ -150,10 +147,10 @@ async fn check_chain(
 ) -> Result<(), StoreError> {
     let mut check = ChainCheck::new(line.chain, line.register_hash);
     loop {
-        let page = read!(store, |conn| rows::after(conn, &line.text, check.last_seq(), PAGE))?;
+        let page = read!(store, |conn| rows::after(conn, &line.text, check.cursor(), PAGE))?;
         if !page.is_empty() {
             for (row, paths) in page {
-                check.record(&row, paths)?;
+                check.record(&row, paths);
                 report.records += 1;
             }
             continue;
@@ -177,33 +174,36 @@ async fn head(conn: &mut Conn, chain: ChainId, text: &str) -> Result<Option<Head
         chains::table.find(text).select((chains::head_seq, chains::head_hash, chains::head_mac));
     let row =
         on_backend!(conn, |conn| query.first::<(i64, Vec<u8>, Vec<u8>)>(conn).await.optional())?;
-    row.map(|(seq, hash, mac)| {
-        Ok(Head { chain, seq, hash: rows::hash(&hash)?, mac: rows::hash(&mac)? })
-    })
-    .transpose()
+    let hash = rows::hash_or_none;
+    Ok(row.map(|(seq, head, mac)| Head { chain, seq, hash: hash(&head), mac: hash(&mac) }))
 }
 
-/// Records of chains that are not in the register.
+/// Records of chains that are not in the register. From chain to chain along the index, so
+/// that the size of the ledger does not matter.
 async fn check_unregistered(store: &Store, report: &mut VerifyReport) -> Result<(), StoreError> {
-    let found = read!(store, |conn| unregistered(conn))?;
-    let mut counts = BTreeMap::new();
-    for (chain, seq) in found {
-        counts.entry(chain).or_insert(seq);
-    }
-    for (chain, seq) in counts {
-        let chain = chain.parse().map_err(StoreError::corrupt("a chain's id"))?;
-        report.add(chain, seq, ProblemKind::Unregistered);
+    let mut after = String::new();
+    while let Some((chain, seq)) = read!(store, |conn| next_chain(conn, &after))? {
+        // A chain is registered in the commit of its first record, which is read by now.
+        if !read!(store, |conn| is_registered(conn, &chain))? {
+            let chain = chain.parse().map_err(StoreError::corrupt("a chain's id"))?;
+            report.add(chain, seq, ProblemKind::Unregistered);
+        }
+        after = chain;
     }
     Ok(())
 }
 
-async fn unregistered(conn: &mut Conn) -> Result<Vec<(String, i64)>, StoreError> {
+async fn next_chain(conn: &mut Conn, after: &str) -> Result<Option<(String, i64)>, StoreError> {
     let query = ledger::table
-        .filter(not(exists(chains::table.filter(chains::id.eq(ledger::chain)))))
+        .filter(ledger::chain.gt(after))
         .order((ledger::chain, ledger::seq))
-        .select((ledger::chain, ledger::seq))
-        .limit(PAGE);
-    Ok(on_backend!(conn, |conn| query.load::<(String, i64)>(conn).await)?)
+        .select((ledger::chain, ledger::seq));
+    Ok(on_backend!(conn, |conn| query.first::<(String, i64)>(conn).await.optional())?)
+}
+
+async fn is_registered(conn: &mut Conn, chain: &str) -> Result<bool, StoreError> {
+    let query = chains::table.find(chain).count();
+    Ok(on_backend!(conn, |conn| query.get_result::<i64>(conn).await)? > 0)
 }
 
 /// Whether the ledger still holds what a head that was kept outside proves.

@@ -66,7 +66,7 @@ impl Line {
             match self.connect().await {
                 Ok(conn) => return Ok(conn),
                 Err(error) if Instant::now() >= deadline => return Err(error),
-                Err(error) => tracing::debug!(%error, "the writer cannot connect yet"),
+                Err(error) => tracing::debug!(?error, "the writer cannot connect yet"),
             }
             sleep(PAUSE).await;
         }
@@ -101,7 +101,7 @@ impl Line {
                 Ok(self.tip == *intended)
             }
             Err(error) => {
-                tracing::error!(%error, "a commit could not be looked up");
+                tracing::error!(?error, "a commit could not be looked up");
                 Err(StoreError::Unresolved)
             }
         }

@@ -291,9 +291,10 @@ impl Task {
         if minute == self.closed {
             return;
         }
-        match self.try_close_minutes(minute).await {
-            Ok(()) => self.closed = minute,
-            Err(error) => tracing::warn!(%error, "the counts of refusals could not be closed"),
+        // What could not be closed now is closed with the next minute.
+        self.closed = minute;
+        if let Err(error) = self.try_close_minutes(minute).await {
+            tracing::warn!(?error, "the counts of refusals could not be closed");
         }
     }
 

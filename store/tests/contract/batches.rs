@@ -183,12 +183,30 @@ on_each_backend! {
         assert!(world.verify().await.is_clean());
     }
 
+    /// As the server's workers are: a thread and a runtime each, which end before the store.
+    async fn a_worker_s_runtime_can_come_and_go(world: &World) {
+        for token in 0..2 {
+            let (store, writer) = (world.store.clone(), world.writer.clone());
+            let worker = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(async move {
+                    done(writer.submit(delivery(token, 1)).await);
+                    store.changes_since(ChangeNumber(0)).await.unwrap();
+                    writer.run(|tx| Box::pin(tx.meta_put("epoch", "2"))).await.unwrap();
+                });
+            });
+            tokio::task::spawn_blocking(|| worker.join().unwrap()).await.unwrap();
+        }
+        assert_eq!(world.store.meta_find("epoch").await.unwrap().as_deref(), Some("2"));
+    }
+
     async fn a_full_queue_refuses_at_once(world: &World) {
         let gate = world.gate().await;
         let mut waiting = Vec::new();
         for _ in 0..QUEUE {
             waiting.push(send(&world.writer, Entry::default()).await);
         }
+        assert_eq!(world.writer.waiting(), QUEUE);
         let refused = world.writer.submit(Entry::default()).await;
         assert!(matches!(refused, Err(StoreError::Busy)));
         gate.open().await;

@@ -1,10 +1,12 @@
 //! What is lost on the way: connections, answers to a COMMIT, the end of a chain.
 
 use segura_model::SecretText;
-use segura_store::{DatabaseUrl, Entry, StoreError};
+use segura_store::{DatabaseUrl, Entry, OpenMode, Store, StoreError};
 
 use crate::proxy::{Cut, Proxy};
-use crate::world::{Node, World, connect, delivery, done, gate, read_record, send};
+use crate::world::{
+    Node, World, connect, delivery, done, gate, options, read_record, schema_url, send,
+};
 
 /// A world on PostgreSQL and a second server that reaches it through a proxy.
 async fn behind_a_proxy() -> (World, Node, Proxy) {
@@ -157,4 +159,11 @@ async fn a_database_that_lost_commits_gets_a_new_chain() {
     let report = world.verify_against(kept).await;
     assert!(!report.is_clean());
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_must_be_encrypted_never_falls_back() {
+    let url = format!("{}&sslmode=require", schema_url("public"));
+    let url = DatabaseUrl::Postgres(SecretText::new(url));
+    assert!(Store::open(&url, options(OpenMode::Reader)).await.is_err());
 }

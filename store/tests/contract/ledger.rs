@@ -114,6 +114,9 @@ on_each_backend! {
         assert_eq!(seqs(LedgerFilter { client, ..all() }).await, [2, 3]);
         assert_eq!(seqs(LedgerFilter { since: Some(NOON.plus(1)), ..all() }).await, [5]);
         assert!(seqs(LedgerFilter { until: Some(NOON), ..all() }).await.is_empty());
+        let nul = LedgerFilter { subject: Some("nul\0".to_owned()), ..all() };
+        let refused = world.store.ledger_page(&nul, 10).await;
+        assert!(matches!(refused, Err(StoreError::Text(_))));
         let both = LedgerFilter {
             path: Some(path("db/dev")),
             event: Some(Event::Read),

@@ -60,6 +60,19 @@ on_each_backend! {
         assert_eq!(found_after(world, sql).await, expected);
     }
 
+    async fn a_digest_that_is_none(world: &World) {
+        let sql = "UPDATE ledger SET body_digest = hash || hash WHERE seq = 4";
+        let found = found_after(world, sql).await;
+        assert_eq!(found, [(4, ProblemKind::Edited), (4, ProblemKind::Body)]);
+    }
+
+    async fn a_record_put_before_the_first(world: &World) {
+        let sql = "INSERT INTO ledger (chain, seq, encoding, at, event, outcome, body_digest, hash)
+            SELECT chain, 0, encoding, at, event, outcome, body_digest, hash
+            FROM ledger WHERE seq = 4";
+        assert_eq!(found_after(world, sql).await, [(0, ProblemKind::Unlinked)]);
+    }
+
     async fn a_record_that_was_removed(world: &World) {
         let found = found_after(world, "DELETE FROM ledger WHERE seq = 4").await;
         assert_eq!(found, [(4, ProblemKind::Missing { last: 4 })]);

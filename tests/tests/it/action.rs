@@ -22,10 +22,16 @@ struct Download {
 impl Download {
     async fn new(served: Vec<u8>, files: serde_json::Value) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let run = Run::of(Command::new("cp").arg("-r").arg(root().join("actions/github")).arg(folder.path().join("action")));
+        let run = Run::of(
+            Command::new("cp")
+                .arg("-r")
+                .arg(root().join("actions/github"))
+                .arg(folder.path().join("action")),
+        );
         assert_eq!(run.code, 0, "{run:?}");
         let table = json!({"version": "2.0.0", "files": files});
-        std::fs::write(folder.path().join("action/checksums.json"), table.to_string()).expect("a table");
+        std::fs::write(folder.path().join("action/checksums.json"), table.to_string())
+            .expect("a table");
         Self { folder, mirror: mirror(served).await }
     }
 
@@ -54,7 +60,8 @@ impl Download {
 
     /// The folder that the step put on the job's `PATH`.
     fn added_path(&self) -> PathBuf {
-        let added = std::fs::read_to_string(self.folder.path().join("path")).expect("the file is there");
+        let added =
+            std::fs::read_to_string(self.folder.path().join("path")).expect("the file is there");
         PathBuf::from(added.trim())
     }
 }
@@ -69,7 +76,10 @@ async fn mirror(served: Vec<u8>) -> String {
             let known = request[..read].starts_with(b"GET /v2.0.0/segura-2.0.0-linux-x64 ");
             let body: &[u8] = if known { &served } else { b"" };
             let status = if known { "200 OK" } else { "404 Not Found" };
-            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
             drop(stream.write_all(head.as_bytes()).await);
             drop(stream.write_all(body).await);
         }

@@ -1,7 +1,7 @@
 //! No secret value in any log, error or ledger, at any level.
 
 use acceptance::world::text;
-use acceptance::{Database, Run, on_each_database, segura};
+use acceptance::{Run, on_each_database, segura};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -33,7 +33,8 @@ on_each_database! {
             .args(["--secret", "db/prod/canary > CANARY", "--", "sh", "-c", "echo $CANARY; echo $CANARY | base64; echo $CANARY >&2"]));
         assert_eq!(exec.code, 0, "{exec:?}");
         assert!(exec.stdout.contains("***"));
-        said += &format!("{}{}", exec.stdout, exec.stderr);
+        said += &exec.stdout;
+        said += &exec.stderr;
         let ledger = world.administer(&["audit", "ls", "--json", "--limit", "1000"]).stdout;
         assert!(ledger.contains("db/prod/canary"), "the ledger names the path");
         said += &ledger;

@@ -60,13 +60,26 @@ async fn a_dev_token_looks_like_its_platforms_and_is_verified() {
     for platform in ["github", "gitlab", "azure-devops", "kubernetes"] {
         let file = world.write("dev.token", &dev.token(&["--like", platform]));
         let run = Run::of(segura().args([
-            "whoami", "--json", "--url", &dev.fact("url"), "--ca-cert", &dev.fact("ca_cert"),
-            "--token-file", &text(&file),
+            "whoami",
+            "--json",
+            "--url",
+            &dev.fact("url"),
+            "--ca-cert",
+            &dev.fact("ca_cert"),
+            "--token-file",
+            &text(&file),
         ]));
         assert_eq!(run.code, 0, "{platform}: {run:?}");
         assert!(run.stdout.contains(platform), "{platform}: {run:?}");
     }
-    let edited = claims(&dev.token(&["--like", "github", "--claim", "actor=mallory", "--claim", "sha=null"]));
+    let edited = claims(&dev.token(&[
+        "--like",
+        "github",
+        "--claim",
+        "actor=mallory",
+        "--claim",
+        "sha=null",
+    ]));
     assert_eq!(edited["actor"], "mallory");
     assert_eq!(edited["sha"], Value::Null);
 }
@@ -101,7 +114,11 @@ async fn a_real_server_trusts_no_dev_issuer() {
     let answer = world.deliver(&token, &["db/prod/password"]).await;
 
     assert_eq!((answer.status, answer.code()), (503, "issuer-keys-unavailable"), "{answer:?}");
-    assert!(world.logs().contains("`segura dev` world"), "the operator's log says why: {}", world.logs());
+    assert!(
+        world.logs().contains("`segura dev` world"),
+        "the operator's log says why: {}",
+        world.logs()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,7 +126,9 @@ async fn only_its_owner_opens_the_mint() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::prepare(Database::Sqlite).await;
     let dev = Dev::start(&world);
-    for (name, mode) in [("mint.sock", 0o600), ("admin.token", 0o600), ("guard.key", 0o600), (".", 0o700)] {
+    for (name, mode) in
+        [("mint.sock", 0o600), ("admin.token", 0o600), ("guard.key", 0o600), (".", 0o700)]
+    {
         let path = world.path("dev").join(name);
         let found = std::fs::metadata(&path).expect("it is there").permissions().mode() & 0o777;
         assert_eq!(found, mode, "{}", path.display());

@@ -13,9 +13,13 @@ use crate::main_job::{claims, github_world};
 fn exec(world: &World, issuer: &TokenIssuer, secret: &str) -> Command {
     let file = world.write("job.token", &issuer.token(&claims()));
     let mut command = segura();
-    command
-        .args(["exec", "--url", &world.url(), "--ca-cert", &text(&world.authority())])
-        .args(["--token-file", &text(&file), "--secret", secret, "--"]);
+    command.args(["exec", "--url", &world.url(), "--ca-cert", &text(&world.authority())]).args([
+        "--token-file",
+        &text(&file),
+        "--secret",
+        secret,
+        "--",
+    ]);
     command
 }
 
@@ -26,7 +30,10 @@ async fn the_childs_exit_code_is_ours() {
         let run = Run::of(exec(&world, &issuer, "db/prod/password > P").args(["sh", "-c", script]));
         assert_eq!(run.code, code, "{script}: {run:?}");
     }
-    assert_eq!(Run::of(exec(&world, &issuer, "db/prod/password > P").arg("/no/such/program")).code, 127);
+    assert_eq!(
+        Run::of(exec(&world, &issuer, "db/prod/password > P").arg("/no/such/program")).code,
+        127
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,7 +46,12 @@ async fn a_prompt_without_a_newline_appears_at_once() {
         .spawn()
         .expect("the program starts");
     let mut prompt = [0; 10];
-    child.stdout.as_mut().expect("piped").read_exact(&mut prompt).expect("the prompt, with nothing typed yet");
+    child
+        .stdout
+        .as_mut()
+        .expect("piped")
+        .read_exact(&mut prompt)
+        .expect("the prompt, with nothing typed yet");
     assert_eq!(&prompt, b"continue? ");
 
     child.stdin.take().expect("piped").write_all(b"yes\n").expect("the child reads");
@@ -52,8 +64,11 @@ async fn a_grandchild_that_keeps_the_pipe_does_not_hang_the_job() {
     let (world, issuer) = github_world(Database::Sqlite).await;
     let started = Instant::now();
 
-    let run = Run::of(exec(&world, &issuer, "db/prod/password > P")
-        .args(["sh", "-c", "(sleep 30; echo $P) & echo done"]));
+    let run = Run::of(exec(&world, &issuer, "db/prod/password > P").args([
+        "sh",
+        "-c",
+        "(sleep 30; echo $P) & echo done",
+    ]));
 
     assert_eq!(run.code, 0);
     assert!(run.stdout.starts_with("done"), "{run:?}");
@@ -64,8 +79,11 @@ async fn a_grandchild_that_keeps_the_pipe_does_not_hang_the_job() {
 async fn a_secret_can_be_a_file_that_dies_with_the_child() {
     let (world, issuer) = github_world(Database::Sqlite).await;
 
-    let run = Run::of(exec(&world, &issuer, "db/prod/password > P:file")
-        .args(["sh", "-c", "printf '%s ' $P; wc -c < $P; cat $P | cat"]));
+    let run = Run::of(exec(&world, &issuer, "db/prod/password > P:file").args([
+        "sh",
+        "-c",
+        "printf '%s ' $P; wc -c < $P; cat $P | cat",
+    ]));
 
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stdout.contains(" 28"), "the whole value and no more: {run:?}");
@@ -78,7 +96,11 @@ async fn a_secret_can_be_a_file_that_dies_with_the_child() {
 async fn a_signal_reaches_the_child_and_the_session_ends() {
     let (world, issuer) = github_world(Database::Sqlite).await;
     let mut child = exec(&world, &issuer, "db/prod/password > P")
-        .args(["sh", "-c", "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 0.1; done"])
+        .args([
+            "sh",
+            "-c",
+            "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 0.1; done",
+        ])
         .stdout(Stdio::piped())
         .spawn()
         .expect("the program starts");
@@ -111,11 +133,21 @@ async fn whoami_prints_claims_and_never_the_token() {
     let file = world.write("job.token", &token);
 
     let run = Run::of(segura().args([
-        "whoami", "--url", &world.url(), "--ca-cert", &text(&world.authority()), "--token-file", &text(&file),
+        "whoami",
+        "--url",
+        &world.url(),
+        "--ca-cert",
+        &text(&world.authority()),
+        "--token-file",
+        &text(&file),
     ]));
 
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stdout.contains("payments-deploy") && run.stdout.contains("456789"), "{run:?}");
     assert!(!run.stdout.contains(token.rsplit('.').next().expect("a signature")));
-    assert_eq!(world.deliver(&token, &["db/prod/password"]).await.status, 200, "whoami spends nothing");
+    assert_eq!(
+        world.deliver(&token, &["db/prod/password"]).await.status,
+        200,
+        "whoami spends nothing"
+    );
 }

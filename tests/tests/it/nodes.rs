@@ -21,10 +21,19 @@ async fn two_servers_share_keyring_sessions_and_changes() {
     let _ = Answer::of(world.http().post(end).bearer_auth(&session)).await;
     assert_eq!(read(1).await, 401, "an end on one is an end on the other");
 
-    let next = world.deliver_with_key(1, &issuer.token(&claims()), "request-key-on-node-1", &["db/prod/password"]).await;
+    let next = world
+        .deliver_with_key(
+            1,
+            &issuer.token(&claims()),
+            "request-key-on-node-1",
+            &["db/prod/password"],
+        )
+        .await;
     assert_eq!(next.status, 200);
     world.administer(&["policy", "rm", "payments-deploy"]);
-    let after = world.deliver_with_key(1, &issuer.token(&claims()), "request-key-later", &["db/prod/password"]).await;
+    let after = world
+        .deliver_with_key(1, &issuer.token(&claims()), "request-key-later", &["db/prod/password"])
+        .await;
     assert_eq!(after.status, 403, "a policy removed on one is removed on the other: {after:?}");
     world.administer(&["audit", "verify"]);
 }
@@ -33,7 +42,9 @@ async fn two_servers_share_keyring_sessions_and_changes() {
 async fn a_second_server_on_one_data_directory_is_refused() {
     let (world, _issuer) = github_world(Database::Sqlite).await;
 
-    let second = Run::of(segura().args(["server", "--config"]).arg(world.config()).args(["--listen", "127.0.0.1:0"]));
+    let second = Run::of(
+        segura().args(["server", "--config"]).arg(world.config()).args(["--listen", "127.0.0.1:0"]),
+    );
 
     assert_ne!(second.code, 0);
     assert!(second.stderr.contains("is held by process"), "{}", second.stderr);

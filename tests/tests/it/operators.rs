@@ -1,6 +1,6 @@
 //! Operators: a second `init`, roles, recovery.
 
-use acceptance::{Database, Run, World, on_each_database, segura};
+use acceptance::{Run, World, on_each_database, segura};
 
 on_each_database! {
     async fn a_second_init_changes_nothing_and_says_so(database: Database) {

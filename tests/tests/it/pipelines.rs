@@ -25,14 +25,17 @@ fn tool(name: &str, arguments: &[&str]) -> Run {
 
 #[test]
 fn zizmor_finds_nothing() {
-    let run = tool("zizmor", &[
-        "--offline",
-        "--no-progress",
-        "--persona=auditor",
-        ".github",
-        "actions/github/action.yml",
-        "pipelines-examples/github",
-    ]);
+    let run = tool(
+        "zizmor",
+        &[
+            "--offline",
+            "--no-progress",
+            "--persona=auditor",
+            ".github",
+            "actions/github/action.yml",
+            "pipelines-examples/github",
+        ],
+    );
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
 }
 
@@ -54,7 +57,11 @@ fn the_platforms_schemas_accept_our_files() {
     };
     schema("vendor.github-actions", &[], &["actions/github/action.yml"]);
     schema("vendor.github-workflows", &[], &WORKFLOWS);
-    schema("vendor.gitlab-ci", &["--data-transform", "gitlab-ci"], &["pipelines-examples/gitlab/.gitlab-ci.yml"]);
+    schema(
+        "vendor.gitlab-ci",
+        &["--data-transform", "gitlab-ci"],
+        &["pipelines-examples/gitlab/.gitlab-ci.yml"],
+    );
 }
 
 #[test]
@@ -65,7 +72,9 @@ fn the_actions_bundle_is_fresh() {
     assert_eq!(run.code, 0, "{run:?}");
     std::os::unix::fs::symlink(node_modules(), copy.join("node_modules")).expect("a link");
 
-    let run = Run::of(Command::new("node").env("PATH", tool_path()).arg(copy.join("build.mjs")).arg("--check"));
+    let run = Run::of(
+        Command::new("node").env("PATH", tool_path()).arg(copy.join("build.mjs")).arg("--check"),
+    );
 
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
 }

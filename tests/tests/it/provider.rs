@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use acceptance::world::{AUDIENCE, Answer};
-use acceptance::{Database, World, on_each_database};
+use acceptance::{World, on_each_database};
 use serde_json::json;
 
 struct Provider {

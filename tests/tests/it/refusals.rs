@@ -1,6 +1,6 @@
 //! What is refused, each from outside and each in the ledger.
 
-use acceptance::{Database, TokenIssuer, World, attack, on_each_database};
+use acceptance::{TokenIssuer, World, attack, on_each_database};
 use segura_model::{Algorithm, Clock, SystemClock};
 use segura_plugins::sample;
 use serde_json::{Value, json};

@@ -11,7 +11,10 @@ use crate::main_job::{POLICY, claims, github_world};
 async fn race(world: &World, token: &str, count: usize) -> Vec<u16> {
     let nodes = world.nodes().len();
     let requests = (0..count).map(|number| async move {
-        world.deliver_with_key(number % nodes, token, &request_key(), &["db/prod/password"]).await.status
+        world
+            .deliver_with_key(number % nodes, token, &request_key(), &["db/prod/password"])
+            .await
+            .status
     });
     futures::future::join_all(requests).await
 }

@@ -39,7 +39,8 @@ pub(crate) fn tool_path() -> String {
 fn repository(world: &World, example: &str) -> PathBuf {
     let folder = world.path("repository");
     let copy = |from: &Path, to: &Path| {
-        std::fs::create_dir_all(to.parent().expect("a folder")).expect("the scratch folder takes folders");
+        std::fs::create_dir_all(to.parent().expect("a folder"))
+            .expect("the scratch folder takes folders");
         let run = Run::of(Command::new("cp").arg("-r").arg(from).arg(to));
         assert_eq!(run.code, 0, "{run:?}");
     };
@@ -47,7 +48,19 @@ fn repository(world: &World, example: &str) -> PathBuf {
     copy(&root().join("actions"), &folder.join("actions"));
     git(&folder, &["init", "--quiet", "--initial-branch", "main"]);
     git(&folder, &["add", "."]);
-    git(&folder, &["-c", "user.name=t", "-c", "user.email=t@t.test", "commit", "--quiet", "-m", "An example"]);
+    git(
+        &folder,
+        &[
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@t.test",
+            "commit",
+            "--quiet",
+            "-m",
+            "An example",
+        ],
+    );
     git(&folder, &["remote", "add", "origin", "https://git.test/acme/payments.git"]);
     git(&folder, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
     git(&folder, &["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main"]);
@@ -79,7 +92,10 @@ async fn token_service(issuer: std::sync::Arc<TokenIssuer>) -> String {
                 ("400 Bad Request", json!({"message": "wrong audience or request token"}))
             };
             let body = body.to_string();
-            let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
             drop(stream.write_all(format!("{head}{body}").as_bytes()).await);
         }
     });
@@ -144,7 +160,8 @@ async fn act_runs_the_familiar_example() {
 async fn act_ends_the_session_after_a_failed_step() {
     let (world, run) = act("familiar.yml", |file| {
         let yaml = std::fs::read_to_string(file).expect("the example");
-        std::fs::write(file, yaml.replace("run: ./deploy.sh", "run: ./deploy.sh && exit 3")).expect("the copy can be changed");
+        std::fs::write(file, yaml.replace("run: ./deploy.sh", "run: ./deploy.sh && exit 3"))
+            .expect("the copy can be changed");
     })
     .await;
     assert_ne!(run.code, 0);
@@ -166,15 +183,39 @@ async fn gitlab_ci_local(command: &str) -> (World, Run) {
     ));
     let folder = repository(&world, "gitlab");
     // A component of the same repository, at the commit that is checked out.
-    std::fs::rename(folder.join("actions/gitlab/templates"), folder.join("templates")).expect("a move");
+    std::fs::rename(folder.join("actions/gitlab/templates"), folder.join("templates"))
+        .expect("a move");
     let yaml = std::fs::read_to_string(folder.join(".gitlab-ci.yml")).expect("the example");
     let yaml = yaml
-        .replace("$CI_SERVER_FQDN/segura/actions/secrets@2.0.0", "$CI_SERVER_FQDN/$CI_PROJECT_PATH/secrets@$CI_COMMIT_SHA")
-        .replace("https://segura.example.com", &format!("{}\n      ca-cert: {}\n      binary-path: {}", world.url(), text(&world.authority()), text(&binary())))
+        .replace(
+            "$CI_SERVER_FQDN/segura/actions/secrets@2.0.0",
+            "$CI_SERVER_FQDN/$CI_PROJECT_PATH/secrets@$CI_COMMIT_SHA",
+        )
+        .replace(
+            "https://segura.example.com",
+            &format!(
+                "{}\n      ca-cert: {}\n      binary-path: {}",
+                world.url(),
+                text(&world.authority()),
+                text(&binary())
+            ),
+        )
         .replace("command: ./deploy.sh", &format!("command: {command}"));
     std::fs::write(folder.join(".gitlab-ci.yml"), yaml).expect("the copy can be changed");
     git(&folder, &["add", "."]);
-    git(&folder, &["-c", "user.name=t", "-c", "user.email=t@t.test", "commit", "--quiet", "-m", "The component"]);
+    git(
+        &folder,
+        &[
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@t.test",
+            "commit",
+            "--quiet",
+            "-m",
+            "The component",
+        ],
+    );
     git(&folder, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
     let mut runner = Command::new("gitlab-ci-local");
     runner
@@ -182,7 +223,11 @@ async fn gitlab_ci_local(command: &str) -> (World, Run) {
         .env_clear()
         .env("PATH", tool_path())
         .env("HOME", world.path("."))
-        .args(["--force-shell-executor", "--variable", &format!("SEGURA_ID_TOKEN={}", issuer.token(&claims))]);
+        .args([
+            "--force-shell-executor",
+            "--variable",
+            &format!("SEGURA_ID_TOKEN={}", issuer.token(&claims)),
+        ]);
     let run = tokio::task::spawn_blocking(move || Run::of(&mut runner)).await.expect("it runs");
     drop(issuer);
     (world, run)

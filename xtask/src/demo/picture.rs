@@ -21,7 +21,8 @@ pub(crate) fn svg(lines: &[String]) -> String {
     for (number, (line, row)) in rows.iter().enumerate() {
         let y = MARGIN + LINE * number + 13;
         let text = escape(row);
-        let _ = writeln!(svg, "<text x=\"{MARGIN}\" y=\"{y}\" fill=\"{}\">{text}</text>", colour(line));
+        let _ =
+            writeln!(svg, "<text x=\"{MARGIN}\" y=\"{y}\" fill=\"{}\">{text}</text>", colour(line));
     }
     svg + "</g>\n</svg>\n"
 }

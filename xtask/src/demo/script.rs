@@ -99,7 +99,10 @@ pub(crate) fn play(script: &mut Script<'_>) -> anyhow::Result<()> {
 
 fn main_job(script: &mut Script<'_>) -> anyhow::Result<()> {
     script.say("A broker with a vault, and an issuer that signs tokens as GitHub does, are running on loopback.\nAn operator stores a secret, and says which workload may read it.");
-    script.run("echo 'correct-horse-battery' | segura secret put db/prod/password", &Expect::Success)?;
+    script.run(
+        "echo 'correct-horse-battery' | segura secret put db/prod/password",
+        &Expect::Success,
+    )?;
     script.file("policy.yaml", POLICY)?;
     script.run("segura policy apply -f policy.yaml", &Expect::Success)?;
 
@@ -118,7 +121,9 @@ fn refusals(script: &mut Script<'_>) -> anyhow::Result<()> {
     script.run(&format!("{JOB} --event pull_request_target > target.token"), &Expect::Success)?;
     script.run("segura exec --token-file target.token --secret 'db/prod/password > DB_PASSWORD' -- sh deploy.sh", &Expect::Refusal)?;
 
-    script.say("The same workflow in a fork: the token is genuine, the ids are not. It learns nothing.");
+    script.say(
+        "The same workflow in a fork: the token is genuine, the ids are not. It learns nothing.",
+    );
     script.run(
         "segura dev token --like github --repository mallory/payments --repository-id 999 --owner-id 666 > fork.token",
         &Expect::Success,

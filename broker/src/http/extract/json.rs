@@ -32,6 +32,10 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if depth(body) > MAX_DEPTH {
         return Err(bad("body-too-deep", format!("JSON may nest {MAX_DEPTH} deep")));
     }
+    // A derived struct would also take an array, member by member.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(bad("body-malformed", "the body must be a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, error) = (error.path().to_string(), error.inner());
@@ -148,6 +152,7 @@ mod tests {
             br#"{"name":"x"}]"#,
             br"{}",
             br"[]",
+            br#"["x"]"#,
             b"",
             b"{\"name\":\"\xff\"}",
         ] {

@@ -74,10 +74,10 @@ fn describe(error: &ApiError) -> String {
     let mut text = problem.detail;
     for check in &problem.checks {
         let presented = check.presented.as_deref().unwrap_or("nothing");
-        text += &format!("; {}: expected {}, got {presented}", check.claim, check.expected);
+        text.extend(["; ", &check.claim, ": expected ", &check.expected, ", got ", presented]);
     }
     match problem.denial.map(|denial| denial.to_string()) {
-        Some(denial) if !text.contains(&denial) => text += &format!("; refusal {denial}"),
+        Some(denial) if !text.contains(&denial) => text.extend(["; refusal ", &denial]),
         _ => {}
     }
     plain(&text)

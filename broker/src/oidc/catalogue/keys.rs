@@ -40,6 +40,7 @@ fn a_key_keeps_every_rule() {
     let ed = SigningKey::make(Algorithm::EdDSA, "a").jwk();
     for (key, why) in [
         (json!("key"), KeyError::Malformed),
+        (json!(["EC", "sig"]), KeyError::Malformed),
         (json!({}), KeyError::Malformed),
         (with(&good, "kty", json!("oct")), KeyError::Kind("oct".into())),
         (json!({"kty": "oct", "k": "c2VjcmV0", "alg": "HS256"}), KeyError::Kind("oct".into())),
@@ -103,6 +104,7 @@ fn a_document_that_is_no_key_set_is_refused() {
         String::new(),
         "null".into(),
         "[]".into(),
+        json!([[SigningKey::make(Algorithm::EdDSA, "a").jwk()]]).to_string(),
         "{}".into(),
         r#"{"keys":{}}"#.into(),
         r#"{"keys":[]}"#.into(),
@@ -190,6 +192,7 @@ async fn a_discovery_document_speaks_for_its_own_issuer_and_host() {
     for (document, expected) in [
         (json!({}), DiscoveryError::Malformed),
         (json!([]), DiscoveryError::Malformed),
+        (json!([ISS, JWKS]), DiscoveryError::Malformed),
         (json!({"issuer": ISS}), DiscoveryError::Malformed),
         (json!({"issuer": ISS, "jwks_uri": 7}), DiscoveryError::Malformed),
     ] {

@@ -1,7 +1,7 @@
 //! Form, header and signature.
 
 use aws_lc_rs::hmac;
-use segura_model::Algorithm;
+use segura_model::{Algorithm, IssuerEntry};
 use serde_json::{Value, json};
 
 use crate::dev::SigningKey;
@@ -67,7 +67,8 @@ async fn no_header_but_the_plain_one_is_taken() {
         (json!({"alg": "ES256", "kid": 1}), "token-malformed"),
         (json!({"alg": "ES256", "kid": null}), "token-malformed"),
         (json!({"alg": "ES256", "kid": "k".repeat(8192)}), "token-malformed"),
-        (json!({"alg": "ES256", "kid": "key-1", "typ": "at+jwt"}), "token-malformed"),
+        (json!(["ES256", "key-1"]), "token-malformed"),
+        (json!({"alg": "ES256", "kid": "key-1", "typ": "secevent+jwt"}), "token-malformed"),
         (json!({"alg": "ES256", "kid": "key-1", "typ": "JWE"}), "token-malformed"),
         (json!({"alg": "ES256", "kid": "key-1", "cty": "JWT"}), "token-malformed"),
         (json!({"alg": "ES256", "kid": "key-1", "crit": ["exp"]}), "token-malformed"),
@@ -83,6 +84,18 @@ async fn no_header_but_the_plain_one_is_taken() {
         assert_eq!(world.refusal(&token).await, code, "{header}");
     }
     assert!(world.issuer.times_asked() <= 4, "made-up keys do not make a storm");
+}
+
+#[tokio::test]
+async fn an_access_token_is_taken_from_a_generic_provider_only() {
+    let header = json!({"alg": "ES256", "kid": "key-1", "typ": "at+jwt"}).to_string();
+    let world = World::new();
+    world.verify(&world.key.sign_texts(&header, &claims().to_string())).await.unwrap();
+    let github = IssuerEntry { preset: "github".to_owned(), ..entry() };
+    let world = World::with(github);
+    let token = world.key.sign_texts(&header, &claims().to_string());
+    assert_eq!(world.refusal(&token).await, "token-kind");
+    assert_eq!(world.issuer.times_asked(), 0);
 }
 
 #[tokio::test]

@@ -43,7 +43,9 @@ impl TrustService {
         let author = by.name.to_string();
         let unit = self.core.writer.run(move |tx| {
             Box::pin(async move {
-                let steps = plan(&Catalogue::in_transaction(tx).await?, drafts)?;
+                let names: Vec<PolicyName> =
+                    drafts.iter().map(|draft| draft.policy.clone()).collect();
+                let steps = plan(&Catalogue::of(tx, &names).await?, drafts)?;
                 for step in &steps {
                     step.write(tx, &record, &author).await?;
                 }
@@ -200,7 +202,7 @@ async fn pin(
     mut record: Record,
     author: String,
 ) -> Result<(), TrustError> {
-    let catalogue = Catalogue::in_transaction(tx).await?;
+    let catalogue = Catalogue::of(tx, std::slice::from_ref(&name)).await?;
     let draft = catalogue.draft(&name);
     let draft = draft.ok_or_else(|| TrustError::PolicyNotFound(name.clone()))?;
     let before = catalogue.compile(draft)?;

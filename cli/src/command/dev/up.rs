@@ -26,10 +26,11 @@ pub(crate) struct World {
 }
 
 /// Run `segura dev`.
-pub(crate) fn run(args: World, context: &Context) -> Result<(), CliError> {
+pub(crate) fn run(args: &World, context: &Context) -> Result<(), CliError> {
     startup::harden();
     let scratch = tempfile::Builder::new().prefix("segura-dev-").tempdir();
-    let scratch = scratch.map_err(|source| CliError::Write { path: "a scratch folder".into(), source })?;
+    let scratch =
+        scratch.map_err(|source| CliError::Write { path: "a scratch folder".into(), source })?;
     let folder = match &args.dir {
         Some(folder) => absolute(folder)?,
         None => scratch.path().join("world"),
@@ -99,7 +100,7 @@ Then see who read what, and try what is refused:
 
   segura audit ls
   segura dev token --like github --event pull_request_target > target.token
-  segura policy explain --token-file target.token
+  segura policy explain --job-token target.token
 ",
         url = facts.url,
         issuers = facts.issuers.join(", "),

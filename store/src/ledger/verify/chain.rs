@@ -8,9 +8,9 @@
 use segura_model::ChainId;
 
 use super::super::encoding::{Hash, record_hash, sha256};
-use super::super::rows::{Row, hash};
+use super::super::rows::{Row, hash_or_none};
 use super::problem::{Problem, ProblemKind, VerifyReport};
-use crate::{Head, HeadMac, StoreError};
+use crate::{Head, HeadMac};
 
 /// How many bad records are remembered to explain others by.
 const SUSPECTS: usize = 64;
@@ -20,6 +20,7 @@ const PROBLEMS: usize = 2000;
 /// The check of one chain.
 pub(super) struct ChainCheck {
     chain: ChainId,
+    cursor: i64,
     last_seq: i64,
     link: Link,
     suspects: Vec<Suspect>,
@@ -59,6 +60,7 @@ impl ChainCheck {
     pub(super) fn new(chain: ChainId, start: Hash) -> Self {
         Self {
             chain,
+            cursor: i64::MIN,
             last_seq: 0,
             link: Link::Known(start),
             suspects: Vec::new(),
@@ -72,24 +74,30 @@ impl ChainCheck {
         self.last_seq
     }
 
+    /// Which rows were seen: from the very first, for one that was put before record 1.
+    pub(super) const fn cursor(&self) -> i64 {
+        self.cursor
+    }
+
     /// Check the next record.
-    pub(super) fn record(
-        &mut self,
-        row: &Row,
-        paths: Vec<(String, i64)>,
-    ) -> Result<(), StoreError> {
-        let columns = row.columns(paths)?;
+    pub(super) fn record(&mut self, row: &Row, paths: Vec<(String, i64)>) {
+        if row.seq < 1 {
+            self.add(row.seq, ProblemKind::Unlinked);
+            self.cursor = row.seq;
+            return;
+        }
+        let columns = row.columns(paths);
         let record = Record {
             encoding: row.encoding,
             seq: row.seq,
             content: columns.content(),
-            stored: hash(&row.hash)?,
+            stored: hash_or_none(&row.hash),
         };
         if row.seq > self.last_seq + 1 {
             self.add(self.last_seq + 1, ProblemKind::Missing { last: row.seq - 1 });
             self.link = Link::Unknown;
         }
-        self.last_seq = row.seq;
+        (self.last_seq, self.cursor) = (row.seq, row.seq);
         self.place(record);
         match &row.body {
             Some(body) if sha256(body.as_bytes()) != columns.body_digest => {
@@ -97,7 +105,6 @@ impl ChainCheck {
             }
             _ => {}
         }
-        Ok(())
     }
 
     /// Check the head, which was read after the last record.

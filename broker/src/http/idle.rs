@@ -1,0 +1,107 @@
+//! Connections on which nothing is served are closed, whatever trickles in.
+//!
+//! The framework bounds the head of a connection's first request only, and drains a chunked
+//! body that no handler has read for as long as the caller likes (actix-http 3.20). One
+//! caller that sends a byte now and then, or none at all, could so hold every connection
+//! there is. So each connection has a watch of its own, on the event loop that serves it,
+//! and requests tell it when they begin and end.
+
+use std::any::Any;
+use std::cell::{Cell, OnceCell};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::dev::{Extensions, ServiceRequest};
+use actix_web::rt::net::TcpStream as Accepted;
+use actix_web::rt::task::JoinHandle;
+
+/// One connection, for as long as the framework keeps it.
+struct Connection {
+    /// A second handle, as the framework lends its own only when the connection begins.
+    socket: TcpStream,
+    is_serving: Cell<bool>,
+    /// When it last began or ended to serve a request.
+    since: Cell<Instant>,
+    watch: OnceCell<JoinHandle<()>>,
+}
+
+/// A request is being served: its connection is not idle until this is dropped.
+pub struct Serving(Rc<Connection>);
+
+/// What is done with every new connection, to be used with `HttpServer::on_connect`: it may
+/// be idle this long.
+pub fn watch(longest: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static {
+    move |accepted, extensions| {
+        if let Some(connection) = Connection::of(accepted) {
+            let watch = actix_web::rt::spawn(close_idle(Rc::downgrade(&connection), longest));
+            let _ = connection.watch.set(watch);
+            extensions.insert(connection);
+        }
+    }
+}
+
+/// Say that this request is being served.
+pub fn serving(request: &ServiceRequest) -> Option<Serving> {
+    let connection = request.conn_data::<Rc<Connection>>()?;
+    connection.turn(true);
+    Some(Serving(Rc::clone(connection)))
+}
+
+impl Connection {
+    fn of(accepted: &dyn Any) -> Option<Rc<Self>> {
+        let plain = accepted.downcast_ref::<Accepted>();
+        let stream = plain.or_else(|| {
+            let tls = accepted.downcast_ref::<TlsStream<Accepted>>()?;
+            Some(tls.get_ref().0)
+        })?;
+        Some(Rc::new(Self {
+            socket: stream.as_fd().try_clone_to_owned().ok()?.into(),
+            is_serving: Cell::new(false),
+            since: Cell::new(Instant::now()),
+            watch: OnceCell::new(),
+        }))
+    }
+
+    fn turn(&self, is_serving: bool) {
+        self.is_serving.set(is_serving);
+        self.since.set(Instant::now());
+    }
+
+    fn idle(&self) -> Duration {
+        if self.is_serving.get() { Duration::ZERO } else { self.since.get().elapsed() }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(watch) = self.watch.get() {
+            watch.abort();
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.turn(false);
+    }
+}
+
+/// Shut the socket once the connection was idle this long; the framework then finds its end.
+async fn close_idle(connection: Weak<Connection>, longest: Duration) {
+    let mut wait = longest;
+    loop {
+        actix_web::rt::time::sleep(wait).await;
+        let Some(connection) = connection.upgrade() else { return };
+        match longest.checked_sub(connection.idle()) {
+            Some(left) if !left.is_zero() => wait = left,
+            _ => {
+                // One that is gone already needs no closing.
+                let _ = connection.socket.shutdown(Shutdown::Both);
+                return;
+            }
+        }
+    }
+}
