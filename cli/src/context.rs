@@ -146,7 +146,7 @@ impl Context {
 
     fn operator_token(&self, stored: &Credentials, url: &str) -> Result<SecretText, CliError> {
         match self.token_file() {
-            Some(path) => files::read_token(&path),
+            Some(path) => files::read_operator_token(&path),
             None => stored
                 .login(url)
                 .map(|login| login.token.clone())

@@ -16,6 +16,7 @@ use segura_sdk::SdkError;
 use segura_store::StoreError;
 
 use crate::exec::ExecError;
+use crate::files::shown;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +29,11 @@ pub(crate) enum CliError {
     Dev(#[from] DevError),
     #[error("the stored credentials in {} cannot be read as TOML", path.display())]
     CredentialsUnreadable { path: PathBuf },
-    #[error("{} holds no token", path.display())]
+    #[error("{} holds no token", shown(path))]
     EmptyToken { path: PathBuf },
     #[error(transparent)]
     Exec(#[from] ExecError),
-    #[error("{} is larger than {limit} bytes", path.display())]
+    #[error("{} is larger than {limit} bytes", shown(path))]
     FileTooLarge { path: PathBuf, limit: u64 },
     #[error("the ledger does not verify: {problems} problem(s), listed above")]
     LedgerBroken { problems: usize },
@@ -42,9 +43,11 @@ pub(crate) enum CliError {
     NoHome,
     #[error("no operator credential for {url}")]
     NoToken { url: String },
+    #[error("{} holds no operator's credential: {why}", shown(path))]
+    NotAnOperator { path: PathBuf, why: &'static str },
     #[error("no broker is named")]
     NoUrl,
-    #[error("{} is not UTF-8 text", path.display())]
+    #[error("{} is not UTF-8 text", shown(path))]
     NotText { path: PathBuf },
     #[error(transparent)]
     Local(#[from] LocalError),
@@ -52,7 +55,7 @@ pub(crate) enum CliError {
     Mint(#[from] MintError),
     #[error("{} can be read by others: its mode must be 0600", path.display())]
     ReadableByOthers { path: PathBuf },
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read {}", shown(path))]
     Read {
         path: PathBuf,
         #[source]
@@ -100,6 +103,9 @@ impl CliError {
             Self::NoToken { .. } => "name a file that holds one with --token-file or \
                  SEGURA_TOKEN_FILE, or store one with `segura login`"
                 .to_owned(),
+            Self::NotAnOperator { .. } => "an operator's credential is one line, `sgo_…`, as \
+                 `segura init`, `operator add` and `operator rotate` give it"
+                .to_owned(),
             Self::NoUrl => "name it with --url or SEGURA_URL, or run `segura login`; to try \
                  things without one, run `segura dev`"
                 .to_owned(),
@@ -137,6 +143,7 @@ impl Classify for CliError {
             Self::NoHome => Class::bad_request("no-home"),
             Self::NoToken { .. } => Class::unauthenticated("no-credential"),
             Self::NoUrl => Class::bad_request("no-url"),
+            Self::NotAnOperator { .. } => Class::unauthenticated("not-an-operator-token"),
             Self::NotText { .. } => Class::bad_request("not-text"),
             Self::Dev(error) => error.class(),
             Self::Local(error) => error.class(),

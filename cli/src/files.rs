@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use segura_model::{SecretBytes, SecretText};
+use segura_vault::{OPERATOR_TOKEN_PREFIX, SESSION_TOKEN_PREFIX};
 
 use crate::error::CliError;
 
@@ -26,6 +27,12 @@ pub(crate) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, CliError> {
         return Err(CliError::FileTooLarge { path: path.to_owned(), limit });
     }
     Ok(bytes)
+}
+
+/// A file's name for a message: `-` is standard input.
+pub(crate) fn shown(path: &Path) -> std::path::Display<'_> {
+    let path = if path.as_os_str() == "-" { Path::new("standard input") } else { path };
+    path.display()
 }
 
 /// Read a file as text.
@@ -47,6 +54,31 @@ pub(crate) fn read_token(path: &Path) -> Result<SecretText, CliError> {
     // EXPOSE: only to cut the line break that editors and `echo` add.
     let token = SecretText::new(text.expose().trim());
     if token.is_empty() { Err(CliError::EmptyToken { path: path.to_owned() }) } else { Ok(token) }
+}
+
+/// Read an operator's credential. What is something else is not sent to a broker.
+pub(crate) fn read_operator_token(path: &Path) -> Result<SecretText, CliError> {
+    let token = read_token(path)?;
+    check_operator_token(&token, path)?;
+    Ok(token)
+}
+
+/// Whether a text from this place can be an operator's credential.
+pub(crate) fn check_operator_token(token: &SecretText, path: &Path) -> Result<(), CliError> {
+    // EXPOSE: only to look at the shape.
+    let text = token.expose();
+    let why = if text.contains(|c: char| c.is_whitespace() || !c.is_ascii()) {
+        "it has spaces, line breaks or characters outside ASCII"
+    } else if text.starts_with("eyJ") {
+        "it is an identity token, which a job presents"
+    } else if text.starts_with(SESSION_TOKEN_PREFIX) {
+        "it is a session's token, which a job presents"
+    } else if !text.starts_with(OPERATOR_TOKEN_PREFIX) {
+        "it does not begin with `sgo_`"
+    } else {
+        return Ok(());
+    };
+    Err(CliError::NotAnOperator { path: path.to_owned(), why })
 }
 
 /// Make a file that only its owner reads. An existing one is never overwritten.
@@ -141,6 +173,25 @@ mod tests {
         assert_eq!(read_token(&path).unwrap().expose(), "sgo_abc");
         std::fs::write(&path, "\n").unwrap();
         assert!(matches!(read_token(&path), Err(CliError::EmptyToken { .. })));
+    }
+
+    #[test]
+    fn what_is_no_operators_credential_is_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        for (text, why) in [
+            ("sgo_abc sgo_def", "spaces"),
+            ("sgo_abc\nsgo_def\n", "line breaks"),
+            ("eyJhbGciOiJub25lIn0.e30.x", "identity token"),
+            ("sgr_abc", "session"),
+            ("hunter2", "`sgo_`"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let told = read_operator_token(&path).unwrap_err().to_string();
+            assert!(told.contains(why) && !told.contains("hunter2"), "{told}");
+        }
+        std::fs::write(&path, "sgo_abc\n").unwrap();
+        assert!(read_operator_token(&path).is_ok());
     }
 
     #[test]

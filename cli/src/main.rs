@@ -15,6 +15,7 @@ mod persona;
 mod print;
 mod settings;
 mod terminal;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -25,12 +26,15 @@ use crate::context::Context;
 use crate::persona::Persona;
 
 fn main() -> ExitCode {
-    let mut args = std::env::args_os();
-    if let Persona::Reserved(name) = Persona::of(args.next().as_deref()) {
+    let args: Vec<_> = std::env::args_os().collect();
+    if let Persona::Reserved(name) = Persona::of(args.first().map(AsRef::as_ref)) {
         return print::reserved_name(name);
     }
 
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return usage::refuse(&error, &args),
+    };
     let context = Context::new(context::environment(), cli.globals);
     match command::run(cli.command, &context) {
         Ok(code) => ExitCode::from(code),

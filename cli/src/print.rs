@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-pub(crate) use failure::failure;
+pub(crate) use failure::{failure, misused};
 pub(crate) use table::Table;
 pub(crate) use words::{actor, advice, yaml};
 
@@ -59,9 +59,10 @@ pub(crate) fn raw(bytes: &[u8]) -> Result<(), CliError> {
     out.write_all(bytes).and_then(|()| out.flush()).map_err(|source| CliError::Stdout { source })
 }
 
-/// Say something beside the result. Standard error that is closed hears nothing.
+/// Say something beside the result. Standard error that is closed hears nothing, and
+/// nobody is told a token there: one that was typed in a wrong place is in the message.
 pub(crate) fn note(words: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", clean(words));
+    let _ = writeln!(io::stderr().lock(), "{}", without_tokens(&clean(words)));
 }
 
 /// Warn about something that was done all the same.
@@ -82,6 +83,33 @@ pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|c| if is_hostile(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// The text with every token in it cut to what it begins with.
+fn without_tokens(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((at, begin)) =
+        TOKENS.iter().filter_map(|begin| Some((rest.find(begin)?, *begin))).min()
+    {
+        let (before, token) = rest.split_at(at);
+        let of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let end = token.find(|c| !of_token(c)).unwrap_or(token.len());
+        shown.push_str(before);
+        if end < SHORTEST_TOKEN {
+            shown.push_str(&token[..end]);
+        } else {
+            shown.push_str(begin);
+            shown.push('…');
+        }
+        rest = &token[end..];
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// What the tokens of operators, of sessions and of jobs begin with.
+const TOKENS: [&str; 3] = ["sgo_", "sgr_", "eyJ"];
+const SHORTEST_TOKEN: usize = 16;
+
 /// Control characters, and those that reorder the text around them.
 fn is_hostile(c: char) -> bool {
     (c.is_control() && c != '\t')
@@ -95,5 +123,12 @@ mod tests {
     #[test]
     fn a_terminal_is_not_commanded_by_a_claim() {
         assert_eq!(clean("a\u{1b}[31mb\u{202e}c\td"), "a\u{fffd}[31mb\u{fffd}c\td");
+    }
+
+    #[test]
+    fn no_token_is_told_wherever_it_was_typed() {
+        let (own, job) = ("sgo_Ze2vQB6QFWjlLAadSYbxrt6p5GI5", "eyJhbGciOiJub25lIn0.e30.c2ln");
+        let told = without_tokens(&format!("cannot read {own}, nor '{job}' (sgo_…, sgo_abc)"));
+        assert_eq!(told, "cannot read sgo_…, nor 'eyJ…' (sgo_…, sgo_abc)");
     }
 }

@@ -22,6 +22,12 @@ impl IdToken {
         if token.len() > LONGEST {
             return Err(TokenShapeError::TooLong);
         }
+        if CREDENTIALS.iter().any(|prefix| token.starts_with(prefix)) {
+            return Err(TokenShapeError::Credential);
+        }
+        if token.contains(char::is_whitespace) {
+            return Err(TokenShapeError::Space);
+        }
         let parts = token.split('.').filter(|part| is_base64url(part)).count();
         if parts != 3 || token.matches('.').count() != 2 {
             return Err(TokenShapeError::Parts);
@@ -38,12 +44,21 @@ impl IdToken {
 /// The text has not the shape of an identity token. It is not repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenShapeError {
+    /// A token that the broker made, not the platform.
+    #[error(
+        "it is a credential of Segura itself; name the token that the CI platform signed for \
+         this job"
+    )]
+    Credential,
     /// Nothing there.
     #[error("it is empty")]
     Empty,
     /// Not `header.payload.signature`.
     #[error("it has not the three parts `header.payload.signature` of a JSON Web Token")]
     Parts,
+    /// White space that is not at its ends.
+    #[error("it has a space or a line break inside: a token is one word on one line")]
+    Space,
     /// Over the bound that the broker has too.
     #[error("it is longer than 16 KiB")]
     TooLong,
@@ -55,6 +70,8 @@ fn is_base64url(part: &str) -> bool {
 }
 
 const LONGEST: usize = 16 * 1024;
+/// What operators' credentials and sessions' tokens begin with.
+const CREDENTIALS: [&str; 2] = ["sgo_", "sgr_"];
 
 #[cfg(test)]
 mod tests {
@@ -73,12 +90,15 @@ mod tests {
     fn what_is_no_token_is_refused() {
         for (text, error) in [
             (" \n", TokenShapeError::Empty),
-            ("sgo_abc", TokenShapeError::Parts),
+            ("sgo_abc", TokenShapeError::Credential),
+            ("sgr_abc", TokenShapeError::Credential),
+            ("abc", TokenShapeError::Parts),
             ("a.b", TokenShapeError::Parts),
             ("a.b.", TokenShapeError::Parts),
             ("a.b.c.d", TokenShapeError::Parts),
             ("a.b.c.", TokenShapeError::Parts),
-            ("a.b c.d", TokenShapeError::Parts),
+            ("a.b c.d", TokenShapeError::Space),
+            ("a.b.c\nx", TokenShapeError::Space),
             (&"a".repeat(16 * 1024 + 1), TokenShapeError::TooLong),
         ] {
             assert_eq!(parse(text).unwrap_err(), error, "{text:.20}");

@@ -3,10 +3,15 @@
 //! The credential is tried before it is stored, so that a wrong one is noticed now and
 //! not by the next script.
 
+use std::path::Path;
+
+use serde_json::json;
+
 use crate::context::Context;
 use crate::credentials::{self, Login};
 use crate::error::CliError;
-use crate::{files, print, terminal};
+use crate::print::{self, Format};
+use crate::{files, terminal};
 
 /// Store an operator's credential, and the CA to trust, for later calls.
 ///
@@ -22,8 +27,12 @@ pub(crate) struct Args {}
 pub(crate) fn run(_args: Args, context: &Context) -> Result<(), CliError> {
     let path = credentials::path(&context.env)?;
     let token = match context.token_file() {
-        Some(path) => files::read_token(&path)?,
-        None => terminal::read_token_input("Operator credential (sgo_…): ")?,
+        Some(path) => files::read_operator_token(&path)?,
+        None => {
+            let token = terminal::read_token_input("Operator credential (sgo_…): ")?;
+            files::check_operator_token(&token, Path::new("-"))?;
+            token
+        }
     };
     let (client, options) = context.client_and_options()?;
     let me = context.block_on(client.operator(token.clone()).itself())?;
@@ -35,6 +44,10 @@ pub(crate) fn run(_args: Args, context: &Context) -> Result<(), CliError> {
         token,
     });
     stored.save(&path)?;
+    let answer = json!({"url": options.url, "name": me.name, "role": me.role, "file": path});
+    if context.format() == Format::Json {
+        return print::result(Format::Json, &answer, |_| String::new());
+    }
     print::note(&format!(
         "logged in to {} as {} ({}); stored in {}",
         options.url,

@@ -19,6 +19,9 @@ use crate::print;
 /// End the session that is kept in this file.
 pub(crate) fn end_in_file(path: &Path, context: &Context) -> Result<(), CliError> {
     let client = context.client()?;
+    if let Some(mut file) = KeptFile::find(path)? {
+        file.refuse_others()?;
+    }
     end_in(&[path.to_owned()], &client, context)
 }
 

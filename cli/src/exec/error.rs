@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use segura_model::wanted::{BindingsError, WantedSecret};
+use segura_model::wanted::{WantedError, WantedSecret};
 use segura_model::{Class, Classify};
 use segura_plugins::PlatformError;
 use segura_sdk::SdkError;
@@ -15,8 +15,8 @@ pub(crate) enum ExecError {
     AmbiguousField { wanted: WantedSecret, fields: String, first: String },
     #[error("the broker's answer lacks `{wanted}`, which was asked for")]
     AnswerIncomplete { wanted: WantedSecret },
-    #[error(transparent)]
-    Bindings(#[from] BindingsError),
+    #[error("{place}: {fault}")]
+    Bindings { place: String, fault: WantedError },
     #[error("the value for {name} {why}; `{name}:file` hands it over as a file")]
     NotForEnvironment { name: String, why: &'static str },
     #[error("{path} cannot be written to hand secrets to later steps")]
@@ -45,7 +45,7 @@ pub(crate) enum ExecError {
         #[source]
         source: io::Error,
     },
-    #[error("the session's file {} is not this user's alone: {why}", path.display())]
+    #[error("{} cannot keep a session: {why}", path.display())]
     SessionFileUnsafe { path: PathBuf, why: &'static str },
     #[error("signals cannot be listened for")]
     Signals(#[source] io::Error),
@@ -61,7 +61,7 @@ impl Classify for ExecError {
         match self {
             Self::AmbiguousField { .. } => Class::bad_request("field-ambiguous"),
             Self::AnswerIncomplete { .. } => Class::internal("answer-incomplete"),
-            Self::Bindings(error) => error.class(),
+            Self::Bindings { fault, .. } => fault.class(),
             Self::Export { .. } => Class::internal("export-unwritable"),
             Self::ExportPlace { .. } => Class::bad_request("export-place"),
             Self::Mask { .. } => Class::bad_request("value-unmaskable"),

@@ -74,7 +74,9 @@ fn open_kept(
     session_file: Option<&Path>,
 ) -> Result<Option<KeptFile>, ExecError> {
     if let Some(path) = session_file {
-        return KeptFile::open(path).map(Some);
+        let mut file = KeptFile::open(path)?;
+        file.refuse_others()?;
+        return Ok(Some(file));
     }
     let mut refused = None;
     for path in kept_paths(client, identity) {

@@ -98,6 +98,17 @@ impl KeptFile {
         serde_json::from_slice(&text).ok()
     }
 
+    /// Refuse a file that holds something else than a session: it was named by mistake,
+    /// and would be overwritten or removed.
+    pub(crate) fn refuse_others(&mut self) -> Result<(), ExecError> {
+        let metadata = self.file.metadata().map_err(|source| self.failed(source))?;
+        if metadata.len() == 0 || self.read().is_some() {
+            return Ok(());
+        }
+        let why = "it holds something else than a session; name another file, or remove it";
+        Err(ExecError::SessionFileUnsafe { path: self.path.clone(), why })
+    }
+
     /// Keep this session, in place of any other.
     pub(crate) fn write(&mut self, kept: &Kept) -> Result<(), ExecError> {
         let text = Zeroizing::new(serde_json::to_vec(kept).expect("plain JSON"));
@@ -183,6 +194,21 @@ mod tests {
         std::fs::set_permissions(&target, PermissionsExt::from_mode(0o600)).unwrap();
         std::fs::hard_link(&target, folder.path().join("hard")).unwrap();
         assert!(unsafe_file(&target));
+    }
+
+    #[test]
+    fn a_file_with_something_else_in_it_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("id_ed25519");
+        std::fs::write(&path, "-----BEGIN OPENSSH PRIVATE KEY-----").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        let mut file = KeptFile::open(&path).unwrap();
+        assert!(matches!(file.refuse_others(), Err(ExecError::SessionFileUnsafe { .. })));
+
+        std::fs::write(&path, "").unwrap();
+        file.refuse_others().unwrap();
+        file.write(&kept("https://a.example/")).unwrap();
+        file.refuse_others().unwrap();
     }
 
     #[test]

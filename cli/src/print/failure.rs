@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use segura_model::api::Problem;
+use segura_model::api::{Problem, SecretFault};
 use segura_model::{Classify, DenialId};
 use segura_sdk::SdkError;
 use serde_json::json;
@@ -25,6 +25,24 @@ pub(crate) fn failure(error: &CliError, format: Format) -> ExitCode {
         Format::Person => person(error).lines().for_each(note),
     }
     ExitCode::from(error.class().kind.exit_code())
+}
+
+/// Say that the command line was not understood, in the parser's words.
+pub(crate) fn misused(format: Format, words: &str, help: Option<&str>) {
+    match format {
+        Format::Json => note(&machine_misused(words, help).to_string()),
+        Format::Person => {
+            words.lines().for_each(note);
+            help.iter().for_each(|help| note(&format!("help: {help}")));
+        }
+    }
+}
+
+fn machine_misused(words: &str, help: Option<&str>) -> serde_json::Value {
+    let message = words.strip_prefix("error: ").unwrap_or(words);
+    json!({"error": {
+        "code": "usage", "message": message, "cause": null, "hint": help, "problem": null,
+    }})
 }
 
 /// The failure as one JSON object on one line.
@@ -63,7 +81,9 @@ fn details(problem: &Problem) -> Vec<String> {
             advice(&check.claim, check.cause.as_deref(), check.fix.as_deref())
         }));
     }
-    if !problem.secrets.is_empty() {
+    // A single one stands in the first line already.
+    let told = |fault: &SecretFault| problem.detail.contains(&fault.detail);
+    if !problem.secrets.iter().all(told) {
         let mut table = Table::new(&["secret", "why"], "");
         for fault in &problem.secrets {
             table.row([fault.path.to_string(), fault.detail.clone()]);
@@ -158,11 +178,32 @@ request 01JDGW5E6Y3X9T2K8M4Q7R0BVD, code policy-mismatch";
     }
 
     #[test]
+    fn what_the_first_line_says_is_not_said_again() {
+        let problem = serde_json::from_value(json!({
+            "type": "urn:segura:problem:secret-missing", "title": "t", "status": 404,
+            "detail": "nothing was given: there is no secret at `db/prod/x`",
+            "code": "secret-missing",
+            "secrets": [{"path": "db/prod/x", "why": "missing",
+                "detail": "there is no secret at `db/prod/x`"}],
+        }));
+        let error = CliError::Sdk(SdkError::Refused(Box::new(problem.unwrap())));
+        assert_eq!(person(&error), "error: nothing was given: there is no secret at `db/prod/x`");
+    }
+
+    #[test]
     fn a_machine_gets_the_code_and_the_whole_problem() {
         let machine = machine(&refusal());
         assert_eq!(machine["error"]["code"], "policy-mismatch");
         assert_eq!(machine["error"]["problem"]["checks"][0]["claim"], "ref");
         assert!(!machine.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn a_machine_is_told_what_is_wrong_with_the_command_line() {
+        let told = machine_misused("error: unexpected argument '--jsn' found\n\nUsage: …", None);
+        assert_eq!(told["error"]["code"], "usage");
+        assert!(told["error"]["message"].as_str().unwrap().starts_with("unexpected argument"));
+        assert!(!told.to_string().contains('\n'));
     }
 
     #[test]

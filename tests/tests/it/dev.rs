@@ -1,7 +1,7 @@
 //! `segura dev` and real servers keep away from each other.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use acceptance::world::{AUDIENCE, text};
 use acceptance::{Database, Run, World, segura};
@@ -134,4 +134,42 @@ async fn only_its_owner_opens_the_mint() {
         assert_eq!(found, mode, "{}", path.display());
     }
     drop(dev);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_dev_prints_can_be_pasted_into_a_shell() {
+    let world = World::prepare(Database::Sqlite).await;
+    let folder = world.path("a folder");
+    let mut child = segura()
+        .args(["dev", "--dir", &text(&folder)])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut script = String::new();
+    for line in lines.by_ref().map_while(Result::ok) {
+        script.push_str(&line);
+        script.push('\n');
+        if line.starts_with("segura policy explain") {
+            break;
+        }
+    }
+    let binary = acceptance::cli::binary();
+    let path = format!("{}:/usr/bin:/bin", text(binary.parent().expect("it lies in a folder")));
+
+    let run = Run::of(
+        Command::new("sh")
+            .args(["-e", "-c", &script])
+            .current_dir(world.path("."))
+            .env_clear()
+            .env("PATH", path),
+    );
+    drop(child.kill());
+    drop(child.wait());
+
+    assert_eq!(run.code, 0, "{script}\n{run:?}");
+    assert!(run.stdout.contains("\n***\n"), "the job got its secret, masked: {run:?}");
+    assert!(run.stdout.contains("FAILED  event_name"), "the refusal is explained: {run:?}");
+    assert_eq!(run.stderr, "", "nothing to warn of in the first example");
 }

@@ -68,44 +68,59 @@ fn say(facts: &Facts, format: Format) -> Result<(), CliError> {
     }
 }
 
+/// All of it can be pasted into a shell as it stands: what is prose is a comment, and no
+/// line is indented, because the end of a here-document must not be.
 fn for_a_person(facts: &Facts) -> String {
     format!(
-        "A CI world is up: broker {url}, issuers {issuers}.
-It is for trying things, on this machine only, and ends with Ctrl-C.
+        "# A CI world is up: broker {url}, issuers {issuers}.
+# It is for trying things, on this machine only, and ends with Ctrl-C.
 
-In another shell:
+# In another shell:
+export SEGURA_URL={url}
+export SEGURA_CA_CERT={ca}
+export SEGURA_TOKEN_FILE={token}
+export SEGURA_DEV_SOCKET={socket}
 
-  export SEGURA_URL={url}
-  export SEGURA_CA_CERT={ca}
-  export SEGURA_TOKEN_FILE={token}
-  export SEGURA_DEV_SOCKET={socket}
+# Store a secret, and say which workload may read it:
+echo 'correct-horse-battery' | segura secret put db/prod/password
+segura policy apply -f - <<'EOF'
+policy: payments-deploy
+issuer: github
+anchor: {{ repository_id: \"456789\", repository_owner_id: \"123456\" }}
+claims: {{ ref: refs/heads/main, runner_environment: github-hosted }}
+read: [\"db/prod/*\"]
+EOF
 
-Store a secret, and say which workload may read it:
+# Be a job of acme/payments, which has that repository's ids:
+segura dev token --like github > job.token
+segura exec --token-file job.token --secret 'db/prod/password > DB_PASSWORD' -- sh -c 'echo $DB_PASSWORD'
 
-  echo 'correct-horse-battery' | segura secret put db/prod/password
-  segura policy apply -f - <<'EOF'
-  policy: payments-deploy
-  issuer: github
-  anchor: {{ repository_id: \"456789\", repository_owner_id: \"123456\" }}
-  claims: {{ ref: refs/heads/main }}
-  read: [\"db/prod/*\"]
-  EOF
-
-Be a job of acme/payments, which has that repository's ids:
-
-  segura dev token --like github > job.token
-  segura exec --token-file job.token --secret 'db/prod/password > DB_PASSWORD' -- sh -c 'echo $DB_PASSWORD'
-
-Then see who read what, and try what is refused:
-
-  segura audit ls
-  segura dev token --like github --event pull_request_target > target.token
-  segura policy explain --job-token target.token
+# Then see who read what, and try what is refused:
+segura audit ls
+segura dev token --like github --event pull_request_target > target.token
+segura policy explain --job-token target.token
 ",
         url = facts.url,
         issuers = facts.issuers.join(", "),
-        ca = facts.ca_cert.display(),
-        token = facts.token_file.display(),
-        socket = facts.socket.display(),
+        ca = quoted(&facts.ca_cert),
+        token = quoted(&facts.token_file),
+        socket = quoted(&facts.socket),
     )
+}
+
+/// A path as a shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    shlex::try_quote(&text).map_or_else(|_| text.clone(), |word| word.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_a_space_is_one_word_for_the_shell() {
+        assert_eq!(quoted(Path::new("/tmp/world/ca.pem")), "/tmp/world/ca.pem");
+        assert_eq!(quoted(Path::new("/tmp/my world/ca.pem")), "'/tmp/my world/ca.pem'");
+    }
 }

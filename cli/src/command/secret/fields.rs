@@ -5,6 +5,7 @@
 //! without its last line break does not load. `--exact` keeps everything.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -41,14 +42,13 @@ pub(crate) enum LineBreak {
 }
 
 impl FromStr for Assignment {
-    type Err = String;
+    type Err = ();
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (field, source) =
-            text.split_once('=').ok_or("expected FIELD=@FILE or FIELD=- (standard input)")?;
-        let field = field.parse().map_err(|error| format!("{error}"))?;
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (field, source) = text.split_once('=').ok_or(())?;
+        let field = field.parse().map_err(drop)?;
         let source = match source.strip_prefix('@') {
-            Some("") => return Err("expected a file name after `@`".to_owned()),
+            Some("") => return Err(()),
             Some("-") => Source::Stdin,
             Some(path) => Source::File(path.into()),
             None if source == "-" => Source::Stdin,
@@ -56,6 +56,28 @@ impl FromStr for Assignment {
         };
         Ok(Self { field, source })
     }
+}
+
+/// An argument as it was typed. The parser of the command line would repeat what it does
+/// not understand, and that may be a value where `FIELD=` was forgotten.
+pub(crate) fn unparsed(text: &str) -> Result<SecretText, Infallible> {
+    Ok(SecretText::new(text))
+}
+
+/// The assignments among the arguments; no message repeats any of them.
+pub(crate) fn parse(arguments: &[SecretText]) -> Result<Vec<Assignment>, CliError> {
+    let parse = |(at, text): (usize, &SecretText)| {
+        // EXPOSE: a value in it goes into a box again.
+        text.expose().parse().map_err(|()| {
+            CliError::Usage(format!(
+                "argument {} after the path is no FIELD=@FILE and no FIELD=- (standard input), \
+                 where FIELD is 1–64 of A–Z, a–z, 0–9, `.`, `_`, `-`; a value alone comes from \
+                 standard input: printf %s \"$NEW\" | segura secret put PATH",
+                at + 1
+            ))
+        })
+    };
+    arguments.iter().enumerate().map(parse).collect()
 }
 
 /// All fields, from the assignments, a JSON file, or standard input alone.
@@ -69,21 +91,53 @@ pub(crate) fn read(
         return read_object(path);
     }
     if assignments.is_empty() {
-        let value = cut(terminal::read_secret_input("Value: ")?, line_break);
-        return Ok(BTreeMap::from([(only_field(), value)]));
+        let field = only_field();
+        let value = cut(typed("Value: ")?, line_break);
+        return Ok(BTreeMap::from([(field.clone(), not_empty(&field, value)?)]));
     }
     let mut fields = BTreeMap::new();
     for Assignment { field, source } in assignments {
         let value = match source {
-            Source::File(path) => cut(files::read_secret(path, LIMIT)?, line_break),
+            Source::File(path) => {
+                cut(files::read_secret(path, LIMIT).map_err(encode)?, line_break)
+            }
             Source::Inline(value) => value.clone(),
-            Source::Stdin => cut(terminal::read_secret_input(&format!("{field}: "))?, line_break),
+            Source::Stdin => cut(typed(&format!("{field}: "))?, line_break),
         };
-        if fields.insert(field.clone(), value).is_some() {
+        if fields.insert(field.clone(), not_empty(field, value)?).is_some() {
             return Err(CliError::Usage(format!("field `{field}` is given twice")));
         }
     }
     Ok(fields)
+}
+
+fn typed(prompt: &str) -> Result<SecretText, CliError> {
+    terminal::read_secret_input(prompt).map_err(encode)
+}
+
+/// An empty value is nearly always a variable that was not set or a command that failed,
+/// and would be in force at once. In a JSON file it stands there on purpose.
+fn not_empty(field: &FieldName, value: SecretText) -> Result<SecretText, CliError> {
+    if value.is_empty() {
+        return Err(CliError::Usage(format!(
+            "the value of `{field}` is empty, and nothing was written: did the command before \
+             the `|` fail, or is a variable not set? An empty value that is meant comes from \
+             --from-file"
+        )));
+    }
+    Ok(value)
+}
+
+/// What to do with bytes that are no text.
+fn encode(error: CliError) -> CliError {
+    match error {
+        CliError::NotText { path } => CliError::Usage(format!(
+            "{} is not UTF-8 text, and a value is text: encode it first, as in `base64 -w0 FILE \
+             | segura secret put PATH`",
+            files::shown(&path)
+        )),
+        other => other,
+    }
 }
 
 /// The fields whose values stand on the command line.
@@ -190,13 +244,39 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        assert!("password".parse::<Assignment>().is_err());
-        assert!("pass word=x".parse::<Assignment>().is_err());
-        assert!("password=@".parse::<Assignment>().is_err());
+        for wrong in ["hunter2", "hunter2+/==", "password=@"] {
+            let told = super::parse(&[SecretText::new(wrong)]).unwrap_err().to_string();
+            assert!(told.contains("FIELD=@FILE") && !told.contains("hunter2"), "{told}");
+        }
         for twice in [&["a=-", "b=-"][..], &["a=x", "a=y"]] {
             assert!(read(&parse(twice), None, LineBreak::Cut).is_err());
         }
         assert!(read(&parse(&["a=x"]), Some(Path::new("f")), LineBreak::Cut).is_err());
+    }
+
+    #[test]
+    fn an_empty_value_is_refused_unless_a_json_file_says_so() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("empty");
+        for content in ["", "\n"] {
+            std::fs::write(&path, content).unwrap();
+            let given = parse(&[&format!("password=@{}", path.display())]);
+            let error = read(&given, None, LineBreak::Cut).unwrap_err().to_string();
+            assert!(error.contains("`password` is empty"), "{error}");
+        }
+        assert!(read(&parse(&["password="]), None, LineBreak::Cut).is_err());
+        std::fs::write(&path, r#"{"password":""}"#).unwrap();
+        assert_eq!(read(&[], Some(&path), LineBreak::Cut).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_to_be_encoded() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        std::fs::write(&path, b"\xff\xfe").unwrap();
+        let given = parse(&[&format!("key=@{}", path.display())]);
+        let error = read(&given, None, LineBreak::Cut).unwrap_err().to_string();
+        assert!(error.contains("base64"), "{error}");
     }
 
     #[test]

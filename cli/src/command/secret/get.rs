@@ -6,7 +6,8 @@
 use std::io::{IsTerminal, stdout};
 
 use segura_model::api::{SecretAnswer, SecretQuery};
-use segura_model::{FieldName, SecretPath, SecretText};
+use segura_model::wanted::WantedSecret;
+use segura_model::{FieldName, SecretText};
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -16,10 +17,12 @@ use crate::print::{self, Format};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   segura secret get db/prod/password
-  segura secret get tls/web --field key --version 3 > key.pem")]
+  segura secret get tls/web --field key --version 3 > key.pem
+  segura secret get tls/web#key@3 > key.pem")]
 pub(crate) struct Args {
-    /// Where the secret lives
-    path: SecretPath,
+    /// Where the secret lives: `path[#field][@version]`
+    #[arg(value_name = "PATH")]
+    wanted: WantedSecret,
     /// Which field; needed if there are several
     #[arg(long)]
     field: Option<FieldName>,
@@ -30,10 +33,10 @@ pub(crate) struct Args {
 
 /// Run `segura secret get`.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
-    let query =
-        SecretQuery { version: args.version, field: args.field.clone(), ..SecretQuery::default() };
+    let WantedSecret { path, field, version } = args.wanted()?;
+    let query = SecretQuery { version, field, ..SecretQuery::default() };
     let operator = context.operator()?;
-    let answer = context.block_on(operator.secret_find(&args.path, &query))?;
+    let answer = context.block_on(operator.secret_find(&path, &query))?;
     if context.format() == Format::Json {
         return print::result(Format::Json, &answer, |_| String::new());
     }
@@ -41,6 +44,27 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
     // EXPOSE: the command exists to print the value.
     print::raw(value.expose().as_bytes())?;
     if stdout().is_terminal() { print::raw(b"\n") } else { Ok(()) }
+}
+
+impl Args {
+    /// What is wanted: the flags say the same as the signs in the path, not more.
+    fn wanted(&self) -> Result<WantedSecret, CliError> {
+        let Self { wanted, field, version } = self;
+        let twice = |what: &str| {
+            CliError::Usage(format!("the {what} is named twice: in `{wanted}`, and with --{what}"))
+        };
+        if field.is_some() && wanted.field.is_some() {
+            return Err(twice("field"));
+        }
+        if version.is_some() && wanted.version.is_some() {
+            return Err(twice("version"));
+        }
+        Ok(WantedSecret {
+            path: wanted.path.clone(),
+            field: field.clone().or_else(|| wanted.field.clone()),
+            version: version.or(wanted.version),
+        })
+    }
 }
 
 fn only_value(answer: &SecretAnswer) -> Result<&SecretText, CliError> {
@@ -63,6 +87,21 @@ mod tests {
             r#"{{"path":"db/app","version":1,"fields":{fields},"meta":{{}},"receipt":"rcp_x"}}"#
         );
         serde_json::from_str(&json).unwrap()
+    }
+
+    fn wanted(wanted: &str, field: Option<&str>, version: Option<u32>) -> Result<String, String> {
+        let (wanted, field) = (wanted.parse().unwrap(), field.map(|field| field.parse().unwrap()));
+        let args = Args { wanted, field, version };
+        args.wanted().map(|wanted| wanted.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_field_and_a_version_stand_in_the_path_or_in_flags() {
+        assert_eq!(wanted("tls/web#key@3", None, None).unwrap(), "tls/web#key@3");
+        assert_eq!(wanted("tls/web", Some("key"), Some(3)).unwrap(), "tls/web#key@3");
+        assert_eq!(wanted("tls/web#key", None, Some(3)).unwrap(), "tls/web#key@3");
+        assert!(wanted("tls/web#key", Some("key"), None).unwrap_err().contains("--field"));
+        assert!(wanted("tls/web@3", None, Some(3)).unwrap_err().contains("--version"));
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use segura_model::api::{FieldValues, SecretPut};
 use segura_model::name::Owner;
-use segura_model::{Seconds, SecretPath, Tag, Timestamp};
+use segura_model::{Clock, Seconds, SecretPath, SecretText, SystemClock, Tag, Timestamp};
 
-use super::fields::{self, Assignment, LineBreak};
+use super::fields::{self, LineBreak};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::{moment, print};
@@ -24,8 +24,8 @@ pub(crate) struct Args {
     /// Where the secret lives
     path: SecretPath,
     /// The fields: FIELD=@FILE, or FIELD=- for standard input
-    #[arg(value_name = "FIELD=SOURCE")]
-    fields: Vec<Assignment>,
+    #[arg(value_name = "FIELD=SOURCE", value_parser = fields::unparsed)]
+    fields: Vec<SecretText>,
     /// Take all fields from a JSON object of texts
     #[arg(long, value_name = "FILE")]
     from_file: Option<PathBuf>,
@@ -51,14 +51,20 @@ pub(crate) struct Args {
 
 /// Run `segura secret put`.
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
-    for field in fields::inline(&args.fields) {
+    let assignments = fields::parse(&args.fields)?;
+    for field in fields::inline(&assignments) {
         print::warning(&format!(
             "the value of `{field}` stands on the command line, where every process of this \
              machine and the shell's history see it: use `{field}=@FILE` or `{field}=-`"
         ));
     }
+    if args.expires_at.is_some_and(|at| at <= SystemClock.now()) {
+        print::warning("--expires-at is past: no job will be given this version");
+    }
+    // Before a value is typed: without a credential it would be typed for nothing.
+    let operator = context.operator()?;
     let line_break = if args.exact { LineBreak::Keep } else { LineBreak::Cut };
-    let fields = fields::read(&args.fields, args.from_file.as_deref(), line_break)?;
+    let fields = fields::read(&assignments, args.from_file.as_deref(), line_break)?;
     let secret = SecretPut {
         fields: FieldValues::new(fields),
         owner: args.owner,
@@ -67,7 +73,6 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
         expires_at: args.expires_at,
         expected_version: args.expected_version,
     };
-    let operator = context.operator()?;
     let answer = context.block_on(operator.secret_put(&args.path, &secret))?;
     print::result(context.format(), &answer, |answer| {
         format!("{} is now at version {}", answer.path, answer.version)
