@@ -1,6 +1,6 @@
 //! The application: every service over one core, shared by all workers.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use actix_web::rt::task::JoinHandle;
 use segura_model::{Class, Classify, Clock, Random};
@@ -123,10 +123,10 @@ impl App {
             secrets: SecretService::new(Arc::clone(&core), operators.clone()),
             operators,
             sessions: SessionService::new(Arc::clone(&core)),
-            trust: TrustService::new(Arc::clone(&core)),
+            trust: TrustService::new(Arc::clone(&core), &urls),
             whoami: WhoamiService::new(Arc::clone(&core)),
             urls,
-            watch: tokio::spawn(watch(Arc::downgrade(&core))),
+            watch: tokio::spawn(watch(Arc::clone(&core))),
             core,
         }
     }
@@ -148,9 +148,7 @@ impl Drop for App {
     }
 }
 
-/// Follow the feed until the application is gone.
-async fn watch(core: Weak<Core>) {
-    if let Some(core) = core.upgrade() {
-        core.snapshots.watch().await;
-    }
+/// Follow the feed until the application is dropped, which aborts this.
+async fn watch(core: Arc<Core>) {
+    core.snapshots.watch().await;
 }

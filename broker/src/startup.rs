@@ -132,15 +132,23 @@ impl Server {
         self.run_until(signal).await
     }
 
-    /// Serve until `stop` completes, then finish what runs and stop.
+    /// Serve until `stop` completes, then finish what runs and stop. A server that lost its
+    /// writer stops too: it could answer nothing, and whoever started it starts it anew.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
-        let Self { sockets, shared, jobs, writer_task } = self;
+        let Self { sockets, shared, jobs, mut writer_task } = self;
+        let mut writer_lost = false;
+        let stop = async {
+            tokio::select! {
+                () = stop => {}
+                () = writer_task.ended() => writer_lost = true,
+            }
+        };
         let served = serve::serve(sockets, &shared, stop).await;
         jobs.stop().await;
         drop(shared);
         // Last: whatever was decided before is durable when the process ends.
         writer_task.stop().await;
-        served
+        if writer_lost { Err(StartError::WriterLost) } else { served }
     }
 }
 

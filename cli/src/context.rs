@@ -16,7 +16,7 @@ use crate::cli::Globals;
 use crate::credentials::{self, Credentials};
 use crate::error::CliError;
 use crate::files;
-use crate::print::Format;
+use crate::print::{self, Format};
 
 /// What a command runs with.
 pub(crate) struct Context {
@@ -124,6 +124,7 @@ impl Context {
         let mut options = ClientOptions::new(url);
         options.ca_pem = self.ca_pem(stored, &options.url)?;
         options.proxy = ProxySettings::from_vars(|name| self.env.var(name));
+        options.on_wait = (self.format() == Format::Person).then_some(print::waiting);
         options.user_agent = String::from(concat!("segura/", env!("CARGO_PKG_VERSION")));
         Ok(options)
     }

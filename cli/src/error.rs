@@ -11,6 +11,7 @@ use segura_broker::dev::{DevError, MintError};
 use segura_broker::local::LocalError;
 use segura_broker::service::authority::AuthorityError;
 use segura_broker::startup::StartError;
+use segura_model::wanted::WantedError;
 use segura_model::{Class, Classify};
 use segura_sdk::SdkError;
 use segura_store::StoreError;
@@ -90,13 +91,16 @@ impl CliError {
     /// What to do about it, if there is something to say.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Config(_) => "`segura config check` says whether it is good now; `segura init` \
-                 writes a file in which every setting is explained"
+            Self::Config(_) => "a setting is given in the file, as SEGURA_SECTION__NAME, or by \
+                 --url, --listen, --data-dir and --set SECTION.NAME=VALUE; `segura init` writes a \
+                 file in which each is explained"
                 .to_owned(),
             Self::CredentialsUnreadable { path } => {
                 format!("remove {} and run `segura login` again", path.display())
             }
-            Self::EmptyToken { .. } => "write the `sgo_…` token into it, mode 0600".to_owned(),
+            Self::EmptyToken { .. } => {
+                "a token is one line: did the command that should have written it fail?".to_owned()
+            }
             Self::LedgerBroken { .. } => "keep the database as it is, and a copy of it; compare \
                  with a head that was kept outside (`segura audit verify --head`)"
                 .to_owned(),
@@ -114,6 +118,7 @@ impl CliError {
                  `chmod 600 {}`",
                 path.display()
             ),
+            Self::Local(LocalError::Start(error)) => return start_hint(error),
             Self::Local(LocalError::OtherInit) => {
                 "use its guard (the key file or passphrase) and its operator's \
                  credential; this run left nothing behind"
@@ -121,6 +126,16 @@ impl CliError {
             }
             Self::Sdk(error) => return sdk_hint(error),
             Self::Start(error) => return start_hint(error),
+            Self::Exec(ExecError::Bindings { fault: WantedError::Arrow(line), .. })
+                if !line.contains('>') =>
+            {
+                "the whole of it stands in quotes, as in --secret 'db/prod/password > \
+                 DB_PASSWORD': a bare `>` is taken by the shell"
+                    .to_owned()
+            }
+            Self::Write { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "the folder is not there: make it first".to_owned()
+            }
             Self::Write { path, source } if source.kind() == io::ErrorKind::AlreadyExists => {
                 format!("nothing is overwritten: remove {} or name another file", path.display())
             }
@@ -149,7 +164,8 @@ impl Classify for CliError {
             Self::Local(error) => error.class(),
             Self::Mint(error) => error.class(),
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Class::not_found("file-not-found")
+                // Not "not there", 6: that is what the broker says of a secret.
+                Class::bad_request("file-not-found")
             }
             Self::Read { .. } => Class::bad_request("file-unreadable"),
             Self::ReadableByOthers { .. } => Class::forbidden("credentials-readable-by-others"),
@@ -171,6 +187,13 @@ fn start_hint(error: &StartError) -> Option<String> {
         StartError::Keyring(_) => "check the guard: the key file or passphrase must be the one \
              that `segura init` used for this database"
             .to_owned(),
+        StartError::Store(StoreError::Io { source, .. })
+            if source.kind() == io::ErrorKind::NotFound =>
+        {
+            "`segura init` makes the data directory; check `server.data_dir` and which \
+             configuration file is read"
+                .to_owned()
+        }
         StartError::Store(StoreError::Locked { .. }) => {
             "the embedded database has one server at a time; PostgreSQL has many".to_owned()
         }
@@ -183,13 +206,19 @@ fn sdk_hint(error: &SdkError) -> Option<String> {
         SdkError::CaPem => {
             "`segura ca show > ca.pem` on the server writes the right file".to_owned()
         }
-        SdkError::Connect { host, proxy: None, .. } => format!(
-            "check the URL, and that the broker runs: `curl -k https://{host}/healthz`; \
-             a proxy is used only if HTTPS_PROXY names one"
-        ),
-        SdkError::Connect { host, proxy: Some(_), .. }
-        | SdkError::Timeout { host, proxy: Some(_) } => {
+        SdkError::Connect { proxy: None, .. } | SdkError::Timeout { proxy: None, .. } => {
+            "check the URL, its port too, and that the broker runs there; a proxy is used only \
+             if HTTPS_PROXY names one"
+                .to_owned()
+        }
+        SdkError::Connect { host, .. } | SdkError::Timeout { host, .. } => {
+            let port = |(_, port): &(&str, &str)| port.parse::<u16>().is_ok();
+            let host = host.rsplit_once(':').filter(port).map_or(host.as_str(), |(host, _)| host);
             format!("check the proxy; to go around it, add {host} to NO_PROXY")
+        }
+        SdkError::Refused(problem) if problem.code == "no-such-route" => {
+            "check the URL: https://HOST[:PORT], without a path that the broker does not have"
+                .to_owned()
         }
         SdkError::Refused(problem)
             if problem.status == 401 && !problem.code.starts_with("token-") =>
@@ -205,6 +234,13 @@ fn sdk_hint(error: &SdkError) -> Option<String> {
         SdkError::Untrusted { .. } => "a broker made by `segura init` has its own authority: \
              `segura ca show > ca.pem` there, then --ca-cert ca.pem or SEGURA_CA_CERT here"
             .to_owned(),
+        SdkError::WrongName { .. } => "call the broker by a name in its certificate; a name \
+             more goes into `server.url` there"
+            .to_owned(),
+        SdkError::WrongScheme { expected, .. } => {
+            let scheme = if *expected == "TLS" { "http" } else { "https" };
+            format!("check the URL, its port too: perhaps it begins with {scheme}://")
+        }
         SdkError::Url { .. } => "use https://HOST[:PORT]; plain http is only for loopback: \
              http://127.0.0.1:PORT"
             .to_owned(),

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-pub(crate) use failure::{failure, misused};
+pub(crate) use failure::{failure, misused, waiting};
 pub(crate) use table::Table;
 pub(crate) use words::{actor, advice, yaml};
 

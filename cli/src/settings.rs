@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use segura_broker::config::{Config, ConfigErrors};
+use segura_broker::config::{Config, ConfigErrors, Problem};
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -63,7 +63,7 @@ impl ConfigFile {
 
     /// The settings, with nothing over environment and file.
     pub(crate) fn load(&self, context: &Context) -> Result<Config, CliError> {
-        load(self.find().as_deref(), context, &[])
+        self.read(context, &[])
     }
 
     /// The settings, with these over environment and file.
@@ -72,7 +72,19 @@ impl ConfigFile {
         overrides: &Overrides,
         context: &Context,
     ) -> Result<Config, CliError> {
-        load(self.find().as_deref(), context, &overrides.flags())
+        self.read(context, &overrides.flags())
+    }
+
+    fn read(&self, context: &Context, flags: &[(String, String)]) -> Result<Config, CliError> {
+        let file = self.find();
+        load(file.as_deref(), context, flags).map_err(|error| match error {
+            CliError::Config(ConfigErrors(mut problems)) if file.is_none() => {
+                // Else whoever stands in the wrong folder mends settings that are there.
+                problems.insert(0, no_file());
+                ConfigErrors(problems).into()
+            }
+            other => other,
+        })
     }
 }
 
@@ -97,6 +109,14 @@ impl Overrides {
     }
 }
 
+fn no_file() -> Problem {
+    Problem {
+        place: "no configuration file".to_owned(),
+        origin: None,
+        message: format!("there is none at {}: name it with --config", USUAL.join(" or ")),
+    }
+}
+
 /// Load settings; a file that was named and is not there is an error of its own.
 pub(crate) fn load(
     file: Option<&Path>,
@@ -116,7 +136,10 @@ const USUAL: [&str; 2] = ["segura.toml", "/etc/segura/segura.toml"];
 
 #[cfg(test)]
 mod tests {
+    use segura_plugins::MapEnv;
+
     use super::*;
+    use crate::cli::Globals;
 
     #[test]
     fn flags_stand_over_the_file_by_their_names() {
@@ -136,6 +159,20 @@ mod tests {
                 "limits.queue=7"
             ]
         );
+    }
+
+    #[test]
+    fn that_there_is_no_file_is_said_before_what_it_lacks() {
+        let there = PathBuf::from("/nowhere/segura.toml");
+        let context = Context::new(MapEnv::default(), Globals::default());
+        let told = |config| ConfigFile { config }.load(&context).unwrap_err().to_string();
+        let told_of_one = told(Some(there));
+        assert!(told_of_one.contains("/nowhere/segura.toml: cannot be read"), "{told_of_one}");
+        assert!(!told_of_one.contains("no configuration file"), "{told_of_one}");
+        if ConfigFile::default().find().is_none() {
+            let told_of_none = told(None);
+            assert!(told_of_none.contains("--config"), "{told_of_none}");
+        }
     }
 
     #[test]

@@ -29,8 +29,7 @@ pub(crate) fn refuse(error: &clap::Error, args: &[OsString]) -> ExitCode {
 /// What to do, where the parser's words leave it open.
 fn advice(kind: ErrorKind, own: &[&str], parted: bool) -> Option<&'static str> {
     let is = |word: &str| own.contains(&word);
-    let unclear =
-        matches!(kind, ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument);
+    let unclear = matches!(kind, ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument);
     if unclear && is("exec") && !parted {
         return Some(
             "write `--` before the command, and the binding in quotes: \

@@ -27,7 +27,7 @@ pub use delivery::{
 pub use fields::FieldValues;
 pub use problem::{FailedCheck, Problem, SecretFault, SecretFaultKind};
 pub use secrets::{
-    HistoryAnswer, SecretAnswer, SecretList, SecretListQuery, SecretMeta, SecretPut,
+    HistoryAnswer, MetaField, SecretAnswer, SecretList, SecretListQuery, SecretMeta, SecretPut,
     SecretPutAnswer, SecretQuery, SecretRemoveAnswer, SecretSummary, SecretView, VersionSummary,
 };
 pub use sessions::{EndAnswer, HeartbeatAnswer, SessionList, SessionListQuery, SessionSummary};

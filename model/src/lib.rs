@@ -24,6 +24,7 @@ pub mod random;
 pub mod secret;
 pub mod wanted;
 pub mod workload;
+pub mod yaml;
 
 pub use claims::{ClaimValue, Claims};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};

@@ -2,8 +2,8 @@
 //!
 //! A policy is written as YAML ([`PolicyDraft`]), compiled against the issuer entry
 //! and the preset it speaks of ([`TrustPolicy`]), held in an index ([`PolicySet`]) and
-//! evaluated without a trace ([`evaluate`]); the trace that teaches is built only for
-//! a refusal or an operator ([`explain`]). The trap: everything here must fail closed,
+//! evaluated without a trace ([`evaluate()`]); the trace that teaches is built only for
+//! a refusal or an operator ([`explain()`]). The trap: everything here must fail closed,
 //! so a check that cannot be decided (claim absent, claim of another type) has failed.
 //!
 //! Adding a kind of check: a field of [`ClaimTest`], an arm in `check.rs`, a cause in

@@ -1,6 +1,6 @@
 //! Hide values in a stream of output, as it flows.
 //!
-//! A value is looked for in every form that tools print it in ([`forms`]). A byte is
+//! A value is looked for in every form that tools print it in (`mask/forms.rs`). A byte is
 //! held back only while it may still be the beginning of such a form, so a prompt
 //! without a line break appears at once, and at most 47 bytes ever wait.
 //!

@@ -12,9 +12,15 @@ type Source = Arc<dyn std::error::Error + Send + Sync>;
 /// Why the store could not do what was asked.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
+    /// Who asked for a change is no longer who it was when the request was let in.
+    #[error("this operator was removed, or has another role now")]
+    ActorGone,
     /// The write queue is full: try again later.
     #[error("the write queue is full")]
     Busy,
+    /// No connection to read with came free in time: try again later.
+    #[error("no connection to read with came free in time")]
+    BusyReaders,
     /// A unique key is taken.
     #[error("a row with the same key exists already")]
     Conflict(#[source] Source),
@@ -101,7 +107,9 @@ pub enum StoreError {
 impl Classify for StoreError {
     fn class(&self) -> Class {
         match self {
+            Self::ActorGone => Class::unauthenticated("operator-unknown"),
             Self::Busy => Class::unavailable("store-busy"),
+            Self::BusyReaders => Class::unavailable("store-readers-busy"),
             Self::Conflict(_) => Class::conflict("already-exists"),
             Self::Corrupt { .. } => Class::internal("store-corrupt"),
             Self::Cursor => Class::bad_request("cursor-invalid"),

@@ -83,7 +83,7 @@ pub struct LedgerRow {
     /// How it ended.
     pub outcome: String,
     /// The record; `None` once retention has dropped the body, or when it does not parse,
-    /// which [`verify`] tells.
+    /// which [`verify()`] tells.
     pub record: Option<Record>,
 }
 

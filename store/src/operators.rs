@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use segura_model::audit::Actor;
 use segura_model::{OperatorId, OperatorName, Role, Timestamp};
 
 use crate::backend::{Conn, on_backend};
@@ -52,6 +53,16 @@ impl Tx {
         let query = operators::table.filter(operators::name.eq(name.as_str()));
         let row = on_backend!(self.conn(), |conn| query.first::<Row>(conn).await.optional())?;
         row.map(StoredOperator::try_from).transpose()
+    }
+
+    /// Demand that who acts is still there. A request outlives neither the removal of its
+    /// operator nor a change of its role.
+    pub async fn actor_demand(&mut self, actor: &Actor) -> Result<(), StoreError> {
+        let Actor::Operator { id, name, role } = actor else { return Ok(()) };
+        match self.operator_find(name).await? {
+            Some(found) if (found.id, found.role) == (*id, *role) => Ok(()),
+            _ => Err(StoreError::ActorGone),
+        }
     }
 
     /// Every operator, by name, as this unit of work sees it.

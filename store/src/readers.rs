@@ -40,7 +40,8 @@ impl Readers {
     /// A connection to read with.
     pub(crate) async fn take(&self) -> Result<Reader<'_>, StoreError> {
         let permit = tokio::time::timeout(PATIENCE, self.permits.acquire()).await;
-        let permit = permit.map_err(|_| StoreError::Busy)?.map_err(|_| StoreError::Stopped)?;
+        let permit =
+            permit.map_err(|_| StoreError::BusyReaders)?.map_err(|_| StoreError::Stopped)?;
         let idle = self.idle().pop();
         let reused = idle.is_some();
         let conn = match idle {

@@ -146,11 +146,20 @@ impl Writer {
 }
 
 impl WriterTask {
+    /// Resolves once the writer has ended without being told to. While somebody can still
+    /// write only a panic does that; from then on every write is refused.
+    pub async fn ended(&mut self) {
+        let _ = (&mut self.running).await;
+    }
+
     /// Take nothing new, write what waits, and end.
     pub async fn stop(self) {
         // Both fail only when the task has ended already.
         let _ = self.stop.send(());
-        let _ = self.running.await;
+        // One whose end was waited for must not be waited for again.
+        if !self.running.is_finished() {
+            let _ = self.running.await;
+        }
     }
 }
 

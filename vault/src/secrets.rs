@@ -95,6 +95,7 @@ impl Secrets {
     ) -> Result<(), SecretsError> {
         change.check()?;
         let work = async move |tx: &mut Tx| {
+            tx.actor_demand(&record.actor).await?;
             let head = tx.secret_head(&path).await?;
             let head = head.ok_or_else(|| SecretsError::NotFound(path.clone()))?;
             let meta = change.apply(head.meta);
@@ -116,6 +117,7 @@ impl Secrets {
         mut record: Record,
     ) -> Result<(), SecretsError> {
         let work = async move |tx: &mut Tx| {
+            tx.actor_demand(&record.actor).await?;
             if !tx.secret_remove(&path, by.as_str(), record.at).await? {
                 return Err(SecretsError::NotFound(path));
             }
@@ -209,6 +211,7 @@ struct PutUnit {
 
 impl PutUnit {
     async fn run(mut self, tx: &mut Tx) -> Result<(u32, Kek), SecretsError> {
+        tx.actor_demand(&self.record.actor).await?;
         let version = self.claim_version(tx).await?;
         let kek = self.claim_kek(tx).await?;
         self.add_version(tx, version, &kek).await?;

@@ -38,21 +38,31 @@ pub(super) enum Origin {
     Flag,
 }
 
-/// Collect the file, the environment and the flags.
+/// Collect the file, the environment and the flags; `None` when the file cannot be read.
 pub(super) fn gather(
     file: Option<&Path>,
     env: &dyn Env,
     flags: &[(String, String)],
     problems: &mut Vec<Problem>,
-) -> Settings {
+) -> Option<Settings> {
     let mut settings = defaults();
     if let Some(path) = file {
-        read_file(path, &mut settings, problems);
+        match read_toml(path) {
+            Ok(table) => from_file(table, path, &mut settings, problems),
+            Err(error) => {
+                problems.push(Problem::of(path.display().to_string(), error));
+                return None;
+            }
+        }
     }
     for (name, value) in env.vars() {
         let Some(rest) = name.strip_prefix(keys::PREFIX) else { continue };
         // Variables of the client, `SEGURA_URL`, have no section.
         if !rest.contains("__") {
+            let meant = KEYS.iter().map(Key::variable).find(|key| key.replace("__", "_") == name);
+            problems.extend(meant.map(|meant| {
+                Problem::of(&name, format!("a section ends with two underscores: {meant}"))
+            }));
             continue;
         }
         match KEYS.iter().find(|key| key.variable() == name) {
@@ -69,7 +79,7 @@ pub(super) fn gather(
             None => problems.push(unknown(path, KEYS.iter().map(Key::path))),
         }
     }
-    settings
+    Some(settings)
 }
 
 fn defaults() -> Settings {
@@ -96,16 +106,23 @@ fn from_text(key: &Key, text: &str) -> Value {
     }
 }
 
-fn read_file(path: &Path, settings: &mut Settings, problems: &mut Vec<Problem>) {
-    let place = path.display().to_string();
-    let table = std::fs::read_to_string(path).map_err(|error| error.to_string());
-    let table = table.and_then(|text| {
-        text.parse::<toml::Table>().map_err(|error| error.to_string().trim_end().to_owned())
-    });
-    let table = match table {
-        Ok(table) => table,
-        Err(error) => return problems.push(Problem::of(place, error)),
-    };
+fn read_toml(path: &Path) -> Result<toml::Table, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
+    text.parse().map_err(|error: toml::de::Error| {
+        // Not the line itself, as the parser shows it: a secret may stand there.
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        format!("line {line}, column {column}: {}", error.message().replace('\n', ", "))
+    })
+}
+
+fn from_file(
+    table: toml::Table,
+    path: &Path,
+    settings: &mut Settings,
+    problems: &mut Vec<Problem>,
+) {
     let directory = path.parent().unwrap_or(Path::new("")).to_owned();
     for (section, value) in table {
         match value {

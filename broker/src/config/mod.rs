@@ -137,8 +137,9 @@ impl Config {
         flags: &[(String, String)],
     ) -> Result<Self, ConfigErrors> {
         let mut problems = Vec::new();
+        // Of a file that cannot be read nothing is known: that it lacks settings is no news.
         let settings = gather::gather(file, env, flags, &mut problems);
-        let config = read::read(&settings, &mut problems);
+        let config = settings.and_then(|settings| read::read(&settings, &mut problems));
         match config {
             Some(config) if problems.is_empty() => Ok(config),
             _ => Err(ConfigErrors(problems)),

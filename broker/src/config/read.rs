@@ -51,10 +51,10 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn server(&mut self) -> Option<Server> {
         let urls = self.list("server", "url");
-        let listen = self.parse::<SocketAddr>("server", "listen");
+        let listen = self.address("listen");
         let metrics = match self.text("server", "metrics_listen").as_deref() {
             Some("off" | "") => Some(None),
-            _ => self.parse::<SocketAddr>("server", "metrics_listen").map(Some),
+            _ => self.address("metrics_listen").map(Some),
         };
         let proxies = self.list("server", "trusted_proxies");
         let data_dir = self.path("server", "data_dir");
@@ -240,12 +240,22 @@ impl Reader<'_> {
         Err(Noted)
     }
 
+    fn address(&mut self, name: &'static str) -> Option<SocketAddr> {
+        let Ok(address) = self.text("server", name)?.parse() else {
+            let message = "expected an address and a port, such as 127.0.0.1:8443 or [::]:8443";
+            return self.problem("server", name, message);
+        };
+        Some(address)
+    }
+
     fn count(
         &mut self,
         name: &'static str,
         bounds: std::ops::RangeInclusive<usize>,
     ) -> Option<usize> {
-        let count = self.parse::<usize>("limits", name)?;
+        let Ok(count) = self.text("limits", name)?.parse::<usize>() else {
+            return self.problem("limits", name, "expected a whole number");
+        };
         if bounds.contains(&count) {
             return Some(count);
         }

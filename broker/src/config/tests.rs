@@ -101,6 +101,30 @@ fn an_unknown_setting_names_the_nearest() {
 }
 
 #[test]
+fn a_variable_with_one_underscore_is_not_passed_over() {
+    let written = Written::new();
+    let said = problems(written.load(SMALL, &[("SEGURA_SERVER_LISTEN", "127.0.0.1:1")], &[]));
+    assert!(said.contains("SEGURA_SERVER__LISTEN"), "{said}");
+    // What Kubernetes sets for a service called `segura-server`.
+    let cluster =
+        [("SEGURA_SERVER_PORT", "tcp://10.0.0.1:8443"), ("SEGURA_SERVER_SERVICE_HOST", "x")];
+    assert!(written.load(SMALL, &cluster, &[]).is_ok());
+}
+
+#[test]
+fn what_was_expected_is_said() {
+    let written = Written::new();
+    for (setting, value, expected) in [
+        ("server.listen", ":8443", "127.0.0.1:8443"),
+        ("server.metrics_listen", "localhost:9464", "127.0.0.1:8443"),
+        ("limits.queue", "-1", "a whole number"),
+    ] {
+        let said = problems(written.load(SMALL, &[], &[(setting, value)]));
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
 fn every_problem_is_told_at_once() {
     let said = problems(load(
         r#"
@@ -137,6 +161,10 @@ format = "xml"
 fn a_file_that_is_no_toml_says_where() {
     let said = problems(load("[server]\nurl = [\n"));
     assert!(said.contains("segura.toml") && said.contains("line"), "{said}");
+    let said = problems(load("[guard]\npassphrase = hunter2\n"));
+    assert!(said.contains("segura.toml: line 2, column 14: "), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_eq!(said.lines().count(), 2, "what such a file lacks is not told: {said}");
     let missing = Config::load(Some(Path::new("/nowhere/segura.toml")), &MapEnv::default(), &[]);
     assert!(problems(missing).contains("/nowhere/segura.toml"));
 }

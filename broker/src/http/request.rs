@@ -60,6 +60,12 @@ pub fn note_caller(request: &HttpRequest, caller: impl Display) {
     }
 }
 
+/// Who called, as the log line says it.
+#[cfg(test)]
+pub(in crate::http) fn noted_caller(request: &HttpRequest) -> Option<String> {
+    request.extensions().get::<Notes>().and_then(|notes| notes.0.borrow().clone())
+}
+
 /// What handlers leave for the log line.
 #[derive(Clone, Default)]
 struct Notes(Rc<RefCell<Option<String>>>);
@@ -135,7 +141,7 @@ impl Line {
         if let Some(chain) = error.and_then(ApiError::chain) {
             tracing::error!(request_id = %self.id, code, error = chain, "a request failed");
         }
-        let caller = self.notes.0.take().unwrap_or_else(|| "anonymous".to_owned());
+        let caller = self.notes.0.borrow().clone().unwrap_or_else(|| "anonymous".to_owned());
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             request_id = %self.id,

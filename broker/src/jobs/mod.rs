@@ -9,8 +9,10 @@ mod keys;
 mod purge;
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -33,7 +35,7 @@ impl Jobs {
     }
 
     /// Run a job now and then every `period` until the server stops. A run that is under
-    /// way then is finished.
+    /// way then is finished; one that panics does not end the job.
     pub fn every<F, R>(&mut self, period: Duration, mut job: F)
     where
         F: FnMut() -> R + Send + 'static,
@@ -48,7 +50,9 @@ impl Jobs {
                     _ = stop.changed() => return,
                     _ = ticks.tick() => {}
                 }
-                job().await;
+                if AssertUnwindSafe(async { job().await }).catch_unwind().await.is_err() {
+                    tracing::error!("a job panicked; it runs again when it is due");
+                }
             }
         }));
     }
@@ -57,7 +61,7 @@ impl Jobs {
     pub async fn stop(self) {
         self.stop.send_replace(true);
         for job in self.running {
-            // A job that panicked has been logged by the runtime; there is nothing to save.
+            // It fails only when the runtime ends; there is nothing to save.
             let _ = job.await;
         }
     }
@@ -66,5 +70,29 @@ impl Jobs {
 impl Default for Jobs {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_that_panics_runs_again() {
+        let (again, mut runs) = (Arc::new(Semaphore::new(0)), 0);
+        let mut jobs = Jobs::new();
+        let runner = Arc::clone(&again);
+        jobs.every(Duration::from_millis(1), move || {
+            runs += 1;
+            assert!(runs > 1, "the first run panics");
+            runner.add_permits(1);
+            std::future::ready(())
+        });
+        again.acquire().await.unwrap().forget();
+        jobs.stop().await;
     }
 }

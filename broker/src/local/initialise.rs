@@ -42,6 +42,7 @@ pub async fn initialise(
     operator: OperatorName,
     sources: &Sources,
 ) -> Result<Made, LocalError> {
+    check_guard(&config.guard)?;
     make_directory(&config.server.data_dir)?;
     let store = open_store(config).await?;
     let (keyring, key_file) = keyring(&store, &config.guard, world, sources).await?;
@@ -65,6 +66,18 @@ pub async fn is_complete(config: &Config, world: World) -> bool {
         )
     };
     look.await.unwrap_or(false)
+}
+
+/// A guard that cannot be read or made stops us before anything is made.
+fn check_guard(source: &GuardSource) -> Result<(), LocalError> {
+    match source {
+        GuardSource::KeyFile(path) if !path.exists() => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let found = folder.map_or(Ok(()), |folder| std::fs::metadata(folder).map(drop));
+            found.map_err(|source| LocalError::Write { path: path.clone(), source })
+        }
+        there => there.read().map(drop).map_err(|error| StartError::from(error).into()),
+    }
 }
 
 fn make_directory(path: &Path) -> Result<(), LocalError> {

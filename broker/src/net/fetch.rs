@@ -134,6 +134,10 @@ async fn read_file(path: &Path) -> Result<Vec<u8>, FetchError> {
         path: path.to_owned(),
         reason: error.to_string(),
     };
+    // Opening a pipe waits for its other end, on a thread that nothing ends.
+    if !tokio::fs::metadata(path).await.map_err(unreadable)?.is_file() {
+        return Err(unreadable(std::io::Error::other("it is no ordinary file")));
+    }
     let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
     let mut body = Vec::new();
     let most = u64::try_from(MAX_DOCUMENT).unwrap_or(u64::MAX);

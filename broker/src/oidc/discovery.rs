@@ -62,8 +62,7 @@ pub enum DevIssuers {
 
 /// Where the issuer's discovery document is.
 pub(super) fn document_url(entry: &IssuerEntry) -> Result<Url, DiscoveryError> {
-    let base = entry.iss.as_str().trim_end_matches('/');
-    checked_url(&format!("{base}/.well-known/openid-configuration"), entry)
+    checked_url(&entry.iss.discovery_url(), entry)
 }
 
 /// The address of the keys, from the issuer's discovery document.

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use segura_model::policy::nearest;
 use segura_model::preset::Preset;
 use segura_model::{Audience, Class, Classify, IssuerEntry, IssuerId};
 
@@ -48,13 +49,22 @@ pub enum IssuerSetError {
         audience: Audience,
     },
     /// The entry names a preset that this version does not have.
-    #[error("issuer entry `{issuer}` has the preset `{preset}`, which this version does not know")]
+    #[error(
+        "issuer entry `{issuer}` has the preset `{preset}`, which this version does not know{}; \
+         known here: {}",
+        nearest(.preset, known()).map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default(),
+        known().collect::<Vec<_>>().join(", ")
+    )]
     UnknownPreset {
         /// The entry.
         issuer: IssuerId,
         /// Its preset.
         preset: String,
     },
+}
+
+fn known() -> impl Iterator<Item = &'static str> {
+    segura_plugins::presets().map(|preset| preset.id)
 }
 
 impl Classify for IssuerSetError {
@@ -120,4 +130,16 @@ fn clash(first: &IssuerEntry, second: &IssuerEntry) -> Option<IssuerSetError> {
         second: second.id.clone(),
         audience: shared.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_preset_names_those_there_are() {
+        let (issuer, preset) = ("github".parse().unwrap(), "githb".to_owned());
+        let told = IssuerSetError::UnknownPreset { issuer, preset }.to_string();
+        assert!(told.contains("(did you mean `github`?)") && told.contains("oidc"), "{told}");
+    }
 }

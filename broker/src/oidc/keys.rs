@@ -332,7 +332,6 @@ impl Inner {
 }
 
 /// Read a key set, and say for how long it is fresh.
-/// Read a key set, and say for how long it is fresh.
 fn read(fetched: &Fetched, fetched_at: Timestamp, entry: &IssuerEntry) -> Result<Kept, KeysError> {
     let set = KeySet::parse(&fetched.body)
         .map_err(|reason| KeysError::Set { issuer: entry.id.clone(), reason })?;

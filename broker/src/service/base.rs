@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use segura_model::audit::{Actor, Event, Outcome, Record};
-use segura_model::{Clock, Random, RequestId};
-use segura_store::{Store, StoreError, Writer};
+use segura_model::{Classify, Clock, Random, RequestId};
+use segura_store::{BoxFuture, Store, StoreError, Tx, Writer};
 use segura_vault::{Keyring, Secrets, SecretsError, SessionTokens};
 
+use super::access::Operator;
 use super::refusals::Refusals;
 use super::snapshot::Snapshots;
 use super::trust::seen::Seen;
@@ -51,6 +52,21 @@ pub struct Origin {
     pub request: RequestId,
 }
 
+/// Why an operator's unit of work was not done.
+enum Undone<E> {
+    Failed(E),
+    Gone,
+}
+
+impl<E: From<StoreError>> From<StoreError> for Undone<E> {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::ActorGone => Self::Gone,
+            other => Self::Failed(other.into()),
+        }
+    }
+}
+
 impl Core {
     /// Load the first snapshot and the wrapping keys.
     pub async fn start(parts: CoreParts<'_>) -> Result<Self, SecretsError> {
@@ -85,6 +101,43 @@ impl Core {
         record.client = Some(origin.client);
         record.request = Some(origin.request);
         record
+    }
+
+    /// Run an operator's unit of work, unless the operator was removed, or given another
+    /// role, since its request was let in.
+    pub(crate) async fn run_by<T, E, F>(
+        &self,
+        by: &Operator,
+        origin: Origin,
+        work: F,
+    ) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let actor = Actor::from(by);
+        let unit = self.writer.run(move |tx| {
+            Box::pin(async move {
+                tx.actor_demand(&actor).await.map_err(Undone::from)?;
+                work(tx).await.map_err(Undone::Failed)
+            })
+        });
+        match unit.await {
+            Ok(done) => Ok(done),
+            Err(Undone::Failed(error)) => Err(error),
+            Err(Undone::Gone) => Err(self.refuse_gone(by, origin).await.into()),
+        }
+    }
+
+    /// Write down that an operator is not there any more.
+    pub(crate) async fn refuse_gone(&self, by: &Operator, origin: Origin) -> StoreError {
+        let class = StoreError::ActorGone.class();
+        let tried = "change anything any more";
+        match self.refusals.operator(origin, Actor::from(by), class, tried).await {
+            Ok(_) => StoreError::ActorGone,
+            Err(error) => error,
+        }
     }
 
     /// Let this node's next decision see what was just written.

@@ -103,7 +103,7 @@ impl EpochService {
             self.core.record(Event::EpochRaise, Outcome::Changed, Actor::from(by), origin);
         record.detail = json!({ "scope": scope });
         let store = self.core.store().clone();
-        let unit = self.core.writer.run(move |tx| {
+        let unit = self.core.run_by(by, origin, move |tx| {
             Box::pin(async move {
                 let mut epochs = Epochs::parse(tx.meta_find(KEY).await?.as_deref())?;
                 // The unit of work holds the number's row: no other change can commit between

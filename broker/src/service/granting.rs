@@ -24,7 +24,7 @@ use serde_json::json;
 
 use super::admission::{AdmissionError, admit};
 use super::opening::{self, NotOpened, OpenedSecret};
-use super::refusals::{Case, CaseStanding, Refusal, Refusing, Turned, Verdict};
+use super::refusals::{Blame, Case, CaseStanding, Refusal, Refusing, Turned, Verdict};
 use super::snapshot::Snapshot;
 use super::ticket::Session;
 use super::{Core, Origin};
@@ -186,6 +186,8 @@ impl Attempt<'_> {
         let token = session.token(self.core)?;
         match self.core.writer.submit(self.entry(&session, &secrets, repeated)).await? {
             Commit::Done { receipts, .. } => {
+                // What one policy grants may be what another waits to be pinned for.
+                self.core.seen.note(self.snapshot.policies.pending(&self.verified.workload));
                 let receipt = *receipts.first().expect("the entry has one record");
                 Ok(Step::Done(Box::new(Grant { session, token, secrets, receipt, repeated })))
             }
@@ -373,16 +375,18 @@ pub(crate) fn not_given(decision: &Decision, secrets: Vec<SecretFault>) -> Verdi
             class: Class::forbidden("policy-mismatch"),
             detail: detail.into(),
             secrets,
+            blame: Blame::Policies,
         };
     }
     let listed: Vec<&str> = secrets.iter().map(|secret| secret.detail.as_str()).collect();
     let refused = secrets.iter().any(|secret| secret.why == SecretFaultKind::NotGranted);
-    let class = if refused {
-        Class::forbidden("secret-not-granted")
+    let (class, blame) = if refused {
+        (Class::forbidden("secret-not-granted"), Blame::Policies)
     } else {
-        Class::not_found("secret-missing")
+        (Class::not_found("secret-missing"), Blame::Request)
     };
-    Verdict { class, detail: format!("nothing was given: {}", listed.join("; ")), secrets }
+    let detail = format!("nothing was given: {}", listed.join("; "));
+    Verdict { class, detail, secrets, blame }
 }
 
 fn replayed() -> Verdict {
@@ -392,5 +396,6 @@ fn replayed() -> Verdict {
         class: Class::conflict("token-replayed"),
         detail: detail.to_owned(),
         secrets: Vec::new(),
+        blame: Blame::Request,
     }
 }

@@ -13,7 +13,7 @@ use segura_model::duration::Seconds;
 use segura_model::{
     Class, Classify, Clock, OperatorId, OperatorName, Random, Role, SecretText, Timestamp,
 };
-use segura_store::{StoreError, StoredOperator, Tx, Writer};
+use segura_store::{BoxFuture, StoreError, StoredOperator, Tx, Writer};
 use segura_vault::{Keyring, OperatorTokens, TokenShapeError};
 use serde_json::json;
 
@@ -175,7 +175,8 @@ impl OperatorService {
     ) -> Result<Credential, OperatorsError> {
         let record = self.core.record(Event::OperatorAdd, Outcome::Changed, by.into(), origin);
         let new = NewOperator { name: add.name, role: add.role, life: life(add.ttl)? };
-        new.add(&self.core.writer, &self.tokens, &*self.core.random, record).await
+        let (token, unit) = new.unit(&self.tokens, &*self.core.random, record);
+        Ok(Credential { operator: self.core.run_by(by, origin, unit).await?, token })
     }
 
     /// Give an operator a new token; the old one ends. An administrator may do that to
@@ -193,7 +194,8 @@ impl OperatorService {
         let life = life(ttl)?;
         let record = self.core.record(Event::OperatorRotate, Outcome::Changed, by.into(), origin);
         let (token, hash) = self.tokens.make(&*self.core.random);
-        let unit = self.core.writer.run(move |tx| Box::pin(rotate(tx, name, hash, life, record)));
+        let unit =
+            self.core.run_by(by, origin, move |tx| Box::pin(rotate(tx, name, hash, life, record)));
         let operator = unit.await?;
         Ok(Credential { operator, token })
     }
@@ -206,7 +208,7 @@ impl OperatorService {
         origin: Origin,
     ) -> Result<(), OperatorsError> {
         let record = self.core.record(Event::OperatorRemove, Outcome::Changed, by.into(), origin);
-        self.core.writer.run(move |tx| Box::pin(remove(tx, name, record))).await
+        self.core.run_by(by, origin, move |tx| Box::pin(remove(tx, name, record))).await
     }
 }
 
@@ -220,7 +222,8 @@ pub async fn first(
 ) -> Result<Credential, OperatorsError> {
     let record = Record::new(Event::OperatorAdd, Outcome::Changed, clock.now(), Actor::Server);
     let new = NewOperator { name, role: Role::Admin, life: USUAL_LIFE };
-    new.add(writer, &OperatorTokens::new(keyring), random, record).await
+    let (token, unit) = new.unit(&OperatorTokens::new(keyring), random, record);
+    Ok(Credential { operator: writer.run(unit).await?, token })
 }
 
 /// Give an administrator of this name a new token, or add one: with the guard, on the
@@ -248,28 +251,32 @@ struct NewOperator {
 }
 
 impl NewOperator {
-    async fn add(
+    /// Its token, and the unit of work that adds it.
+    fn unit(
         self,
-        writer: &Writer,
         tokens: &OperatorTokens,
         random: &dyn Random,
         mut record: Record,
-    ) -> Result<Credential, OperatorsError> {
+    ) -> (
+        SecretText,
+        impl for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Operator, OperatorsError>>
+        + Send
+        + 'static,
+    ) {
         let (token, hash) = tokens.make(random);
         let id = OperatorId::make(record.at, random);
         let new = stored(self.name, self.role, hash, self.life, id, record.at);
         record.detail = described(&new);
-        let unit = writer.run(move |tx| {
-            Box::pin(async move {
-                if !tx.operator_add(&new).await? {
-                    return Err(OperatorsError::NameTaken(new.name));
-                }
-                tx.record(&record)?;
-                Ok(operator(new))
-            })
-        });
-        Ok(Credential { operator: unit.await?, token })
+        (token, move |tx: &mut Tx| -> BoxFuture<'_, _> { Box::pin(add(tx, new, record)) })
     }
+}
+
+async fn add(tx: &mut Tx, new: StoredOperator, record: Record) -> Result<Operator, OperatorsError> {
+    if !tx.operator_add(&new).await? {
+        return Err(OperatorsError::NameTaken(new.name));
+    }
+    tx.record(&record)?;
+    Ok(operator(new))
 }
 
 async fn remove(tx: &mut Tx, name: OperatorName, mut record: Record) -> Result<(), OperatorsError> {

@@ -10,13 +10,13 @@ use segura_model::api::SecretFaultKind;
 use segura_model::audit::{self, Actor, Event, ReleasedPath};
 use segura_model::policy::{Decision, Outcome, TrustPolicy, evaluate};
 use segura_model::wanted::WantedSecret;
-use segura_model::{Class, Classify, SecretText};
+use segura_model::{Class, Classify, SecretText, SessionId};
 use segura_store::{ChangeNumber, Commit, Entry, Receipt, SessionStep, StoreError};
 use segura_vault::SecretsError;
 
 use super::granting::{not_given, standing};
 use super::opening::{self, NotOpened, OpenedSecret};
-use super::refusals::{Case, CaseStanding, Refusal, Refusing, Stranger, Turned, Verdict};
+use super::refusals::{Blame, Case, CaseStanding, Refusal, Refusing, Stranger, Turned, Verdict};
 use super::snapshot::Snapshot;
 use super::ticket::{Session, SessionError};
 use super::{Core, Origin};
@@ -31,6 +31,8 @@ pub struct ReadSecret {
     pub secret: OpenedSecret,
     /// Proof that the read is in the ledger.
     pub receipt: Receipt,
+    /// The session that read it.
+    pub session: SessionId,
 }
 
 /// Why nothing was read.
@@ -163,7 +165,7 @@ impl Attempt<'_> {
         match self.core.writer.submit(entry).await? {
             Commit::Done { receipts, .. } => {
                 let receipt = *receipts.first().expect("the entry has one record");
-                Ok(ReadSecret { secret, receipt })
+                Ok(ReadSecret { secret, receipt, session: self.session.id })
             }
             Commit::Stale { now } => Err(ReadError::Overtaken(now)),
             Commit::SessionEnded | Commit::Spent(_) => Err(self.over(SessionError::Ended).await),
@@ -187,6 +189,7 @@ impl Attempt<'_> {
                 policy.session_seconds()
             ),
             secrets: Vec::new(),
+            blame: Blame::Request,
         };
         Err(self.refuse(CaseStanding::Known, verdict).await)
     }
@@ -213,15 +216,14 @@ impl Attempt<'_> {
             class: Class::not_found("secret-missing"),
             detail: fault.detail.clone(),
             secrets: vec![fault],
+            blame: Blame::Request,
         };
         self.refuse(standing(decision), verdict).await
     }
 
     /// A session that is over: the token is ours, so its holder is told.
     async fn over(&self, error: SessionError) -> ReadError {
-        let verdict =
-            Verdict { class: error.class(), detail: error.to_string(), secrets: Vec::new() };
-        self.refuse(CaseStanding::Known, verdict).await
+        self.refuse(CaseStanding::Known, Verdict::over(&error)).await
     }
 
     async fn refuse(&self, standing: CaseStanding, verdict: Verdict) -> ReadError {

@@ -21,12 +21,16 @@ use serde_json::json;
 use super::Origin;
 use super::quota::Quota;
 use super::snapshot::Snapshot;
+use super::ticket::SessionError;
 use super::trust::seen::Seen;
 
 /// Refusals kept whole in an hour: of one verified owner, and of all.
 const OWNER_QUOTA: (u32, u32) = (10, 300);
 /// The same of one network without a verified token, and of all.
 const STRANGER_QUOTA: (u32, u32) = (5, 200);
+/// The most bytes of the policies in a trace. With the rest of a record, most of it up to
+/// a hundred paths in three places, that stays well below what the ledger takes.
+const TRACE_BYTES: usize = 64 * 1024;
 
 /// A refusal, as far as the caller may know it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -103,6 +107,25 @@ pub(crate) struct Verdict {
     pub(crate) class: Class,
     pub(crate) detail: String,
     pub(crate) secrets: Vec<SecretFault>,
+    pub(crate) blame: Blame,
+}
+
+impl Verdict {
+    /// A session is over: the token is ours, so its holder is told.
+    pub(crate) fn over(error: &SessionError) -> Self {
+        let (class, detail) = (error.class(), error.to_string());
+        Self { class, detail, secrets: Vec::new(), blame: Blame::Request }
+    }
+}
+
+/// What a refusal is due to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// No policy gives it: the checks that failed are of use to the caller.
+    Policies,
+    /// The token, the session or the secret: whatever policies did not match have
+    /// nothing to do with it.
+    Request,
 }
 
 /// Writes refusals down and words them.
@@ -178,8 +201,10 @@ impl Refusals {
     ) -> Result<Turned, StoreError> {
         // The index finds what pins the caller's ids; what says `explain: anyone` need not.
         match (teaches_anyone(case), case.standing) {
-            (true, _) => self.owner(case, verdict, Scope::All).await,
-            (false, CaseStanding::Known) => self.owner(case, verdict, Scope::Candidates).await,
+            (true, _) => self.owner(case, verdict, Scope::All, seen).await,
+            (false, CaseStanding::Known) => {
+                self.owner(case, verdict, Scope::Candidates, seen).await
+            }
             (false, CaseStanding::Stranger) => self.verified_stranger(case, &verdict, seen).await,
         }
     }
@@ -189,13 +214,18 @@ impl Refusals {
         case: &Case<'_>,
         verdict: Verdict,
         scope: Scope,
+        seen: &Seen,
     ) -> Result<Turned, StoreError> {
         let denial = self.make_id();
+        seen.note(case.snapshot.policies.pending(case.workload));
         let trace = self.explain(case, scope);
         let mut record = self.record_case(case, denial, verdict.class);
         record.detail = json!({ "trace": trace, "secrets": verdict.secrets });
-        let checks = failed_checks(&trace.for_caller());
-        let Verdict { class, detail, secrets } = verdict;
+        let checks = match verdict.blame {
+            Blame::Policies => failed_checks(&trace.for_caller()),
+            Blame::Request => Vec::new(),
+        };
+        let Verdict { class, detail, secrets, .. } = verdict;
         let refusal = Refusal { class, detail, denial, checks, secrets };
         let entry = Entry { records: vec![record], ..Entry::default() };
         self.write(case.snapshot.change, entry, refusal).await
@@ -239,7 +269,8 @@ impl Refusals {
     }
 
     fn explain(&self, case: &Case<'_>, scope: Scope) -> Trace {
-        explain(&case.snapshot.policies, case.workload, case.wanted, self.clock.now(), scope)
+        let Case { snapshot, workload, wanted, .. } = case;
+        explain(&snapshot.policies, workload, wanted, self.clock.now(), scope).within(TRACE_BYTES)
     }
 
     fn record_case(&self, case: &Case<'_>, denial: DenialId, class: Class) -> Record {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use segura_model::api::SecretPut;
+use segura_model::api::{MetaField, SecretPut};
 use segura_model::audit::{Actor, Event, Outcome, Record};
 use segura_model::duration::Seconds;
 use segura_model::wanted::WantedSecret;
@@ -121,12 +121,12 @@ impl SecretService {
         origin: Origin,
     ) -> Result<u32, SecretServiceError> {
         self.authorise(by, Verb::Put, Some(&path), origin).await?;
-        let meta = replaced(&put);
+        let meta = change(&put);
         let fields = Fields::new(put.fields.into_inner())?;
         let record = self.record(Event::SecretPut, Outcome::Changed, by, origin);
         let expected_version = put.expected_version;
         let put = PutSecret { path, fields, expected_version, meta, by: by.name.clone() };
-        let version = self.core.vault.put(put, record).await?;
+        let version = self.written(self.core.vault.put(put, record).await, by, origin).await?;
         self.core.catch_up().await;
         Ok(version)
     }
@@ -208,7 +208,8 @@ impl SecretService {
     ) -> Result<(), SecretServiceError> {
         self.authorise(by, Verb::Remove, Some(&path), origin).await?;
         let record = self.record(Event::SecretRemove, Outcome::Changed, by, origin);
-        self.core.vault.remove(path, by.name.clone(), record).await?;
+        let removed = self.core.vault.remove(path, by.name.clone(), record).await;
+        self.written(removed, by, origin).await?;
         self.core.catch_up().await;
         Ok(())
     }
@@ -225,23 +226,43 @@ impl SecretService {
         Ok(self.operators.demand(by, verb.permission(), origin).await?)
     }
 
+    /// What came of a write; that its operator is gone is written down.
+    async fn written<T>(
+        &self,
+        result: Result<T, SecretsError>,
+        by: &Operator,
+        origin: Origin,
+    ) -> Result<T, SecretServiceError> {
+        match result {
+            Err(SecretsError::Store(StoreError::ActorGone)) => {
+                Err(self.core.refuse_gone(by, origin).await.into())
+            }
+            other => Ok(other?),
+        }
+    }
+
     fn record(&self, event: Event, outcome: Outcome, by: &Operator, origin: Origin) -> Record {
         self.core.record(event, outcome, Actor::from(by), origin)
     }
 }
 
-/// A write replaces what is known of a secret, as it replaces its values.
-fn replaced(put: &SecretPut) -> MetaChange {
+/// What is not mentioned is kept: who rotates a password need not know its owner.
+fn change(put: &SecretPut) -> MetaChange {
+    let tags = (!put.tags.is_empty()).then(|| put.tags.clone());
     MetaChange {
-        owner: set_or_clear(put.owner.as_ref().map(ToString::to_string)),
-        tags: Edit::Set(put.tags.clone()),
-        max_age: set_or_clear(put.max_age.map(Seconds::count)),
-        expires_at: set_or_clear(put.expires_at),
+        owner: edit(put, MetaField::Owner, put.owner.as_ref().map(ToString::to_string)),
+        tags: edit(put, MetaField::Tags, tags),
+        max_age: edit(put, MetaField::MaxAge, put.max_age.map(Seconds::count)),
+        expires_at: edit(put, MetaField::ExpiresAt, put.expires_at),
     }
 }
 
-fn set_or_clear<T>(value: Option<T>) -> Edit<T> {
-    value.map_or(Edit::Clear, Edit::Set)
+fn edit<T>(put: &SecretPut, field: MetaField, value: Option<T>) -> Edit<T> {
+    match value {
+        Some(value) => Edit::Set(value),
+        None if put.clear.contains(&field) => Edit::Clear,
+        None => Edit::Keep,
+    }
 }
 
 #[cfg(test)]

@@ -232,11 +232,7 @@ impl SessionService {
         session: &Session,
     ) -> Result<Result<Alive, (CaseStanding, Verdict)>, StoreError> {
         let now = self.core.clock.now();
-        let over = |error: SessionError| {
-            let verdict =
-                Verdict { class: error.class(), detail: error.to_string(), secrets: Vec::new() };
-            Ok(Err((CaseStanding::Known, verdict)))
-        };
+        let over = |error: SessionError| Ok(Err((CaseStanding::Known, Verdict::over(&error))));
         if let Err(error) = session.check_epochs(snapshot, None) {
             return over(error);
         }

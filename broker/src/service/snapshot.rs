@@ -17,7 +17,7 @@ use segura_model::policy::PolicySet;
 use segura_model::{Clock, SecretPath, Timestamp};
 use segura_store::{ChangeNumber, Store, StoreError};
 use segura_vault::{SealedSecret, Secrets, SecretsError};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::envelopes::{Envelopes, Weigh};
 use super::epochs::Epochs;
@@ -25,6 +25,8 @@ use crate::oidc::IssuerSet;
 
 /// How often the feed is asked.
 const POLL: Duration = Duration::from_millis(500);
+/// How long a decision waits for others who ask the feed.
+const TURN: Duration = Duration::from_secs(5);
 /// Seconds without an answer of the feed after which a decision asks by itself.
 const PATIENCE: i64 = 2;
 
@@ -67,7 +69,8 @@ impl Snapshots {
         envelope_bytes: usize,
     ) -> Result<Self, StoreError> {
         let heard_at = AtomicI64::new(clock.now().0);
-        let held = ArcSwap::from_pointee(load::everything(&store).await?);
+        let change = store.change_number().await?;
+        let held = ArcSwap::from_pointee(load::everything(&store, change).await?);
         let envelopes = Envelopes::new(envelope_bytes);
         Ok(Self { store, clock, held, heard_at, turn: Mutex::new(()), envelopes })
     }
@@ -79,19 +82,27 @@ impl Snapshots {
 
     /// A snapshot to decide from.
     pub async fn current(&self) -> Result<Arc<Snapshot>, StoreError> {
-        if self.is_heard(self.clock.now()) { Ok(self.held()) } else { self.poll().await }
+        if self.is_heard(self.clock.now()) {
+            return Ok(self.held());
+        }
+        let _turn = self.turn().await?;
+        // Of many who wait one asks for all.
+        if self.is_heard(self.clock.now()) {
+            return Ok(self.held());
+        }
+        self.refresh(self.held()).await
     }
 
     /// A snapshot of this number or a later one: after the writer called one stale.
     pub async fn at_least(&self, number: ChangeNumber) -> Result<Arc<Snapshot>, StoreError> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn().await?;
         let held = self.held();
         if held.change >= number { Ok(held) } else { self.refresh(held).await }
     }
 
     /// Ask the feed.
     pub async fn poll(&self) -> Result<Arc<Snapshot>, StoreError> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn().await?;
         self.refresh(self.held()).await
     }
 
@@ -137,6 +148,12 @@ impl Snapshots {
         Ok(Some(secret))
     }
 
+    /// Wait for one's turn, but not behind a long line of others whom a dead database keeps.
+    async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+        let turn = tokio::time::timeout(TURN, self.turn.lock()).await;
+        turn.map_err(|_| StoreError::BusyReaders)
+    }
+
     fn is_heard(&self, now: Timestamp) -> bool {
         let silence = now.0.saturating_sub(self.heard_at.load(Ordering::Relaxed));
         (0..=PATIENCE).contains(&silence)
@@ -155,7 +172,7 @@ impl Snapshots {
             load::changed(&self.store, held, &changes).await?
         } else {
             self.envelopes.forget(|_| true);
-            load::everything(&self.store).await?
+            load::everything(&self.store, changes.now).await?
         };
         let next = Arc::new(next);
         self.held.store(Arc::clone(&next));

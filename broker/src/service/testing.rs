@@ -213,6 +213,7 @@ pub(crate) fn put_of(fields: &[(&str, &str)]) -> SecretPut {
         tags: Vec::new(),
         max_age: None,
         expires_at: None,
+        clear: Vec::new(),
         expected_version: None,
     }
 }

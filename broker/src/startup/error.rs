@@ -56,6 +56,9 @@ pub enum StartError {
     /// A dev world's database for a real server, or the other way round.
     #[error("{0}")]
     World(&'static str),
+    /// The task that writes to the database panicked.
+    #[error("the writer of the database ended: the log says where it panicked")]
+    WriterLost,
 }
 
 impl Classify for StartError {
@@ -73,6 +76,7 @@ impl Classify for StartError {
             Self::Outbound(_) | Self::Proxy(_) => Class::bad_request("proxy-invalid"),
             Self::Store(error) => error.class(),
             Self::World(_) => Class::conflict("other-world"),
+            Self::WriterLost => Class::internal("writer-lost"),
         }
     }
 }

@@ -66,6 +66,9 @@ enum To {
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     let Args { to, wanted, identity, session_file, allow_unmasked } = args;
     let bindings = wanted.bindings()?;
+    if bindings.is_empty() {
+        print::warning("no --secret is named: the later steps get none");
+    }
     let place = Place::find(to, &context.env)?;
     let short = if allow_unmasked { ShortValues::LeaveVisible } else { ShortValues::Refuse };
     let client = context.client()?;
@@ -102,8 +105,21 @@ fn hand_over(
 ) -> Result<Vec<PathBuf>, CliError> {
     let bound = bind()?;
     let mut files = Vec::new();
+    write_all(place, session, &bound, &mut files).inspect_err(|_| {
+        // Nobody will be told of them: they would stay for whoever comes next.
+        files.iter().for_each(|path| drop(std::fs::remove_file(path)));
+    })?;
+    Ok(files)
+}
+
+fn write_all(
+    place: &Place,
+    session: SessionId,
+    bound: &[Bound],
+    files: &mut Vec<PathBuf>,
+) -> Result<(), CliError> {
     let mut entries = Vec::with_capacity(bound.len());
-    for Bound { name, form, value } in &bound {
+    for Bound { name, form, value } in bound {
         entries.push(if place.to == To::File || *form == BindingForm::File {
             let path = place.folder.join(format!("segura-{name}-{}", make_request_key()));
             // EXPOSE: the file is where the user asked the value to go.
@@ -119,7 +135,7 @@ fn hand_over(
     if let Some(outputs) = &place.outputs {
         append(outputs, &format!("session-id={session}\n"))?;
     }
-    Ok(files)
+    Ok(())
 }
 
 /// Where this job's runner reads from.
@@ -222,6 +238,19 @@ mod tests {
             assert_eq!(std::fs::read_to_string(&files[0]).unwrap(), "hunter2\nline two");
             assert!(env.contains(files[0].to_str().unwrap()) && !env.contains("hunter2"));
         }
+    }
+
+    #[test]
+    fn an_export_that_fails_leaves_no_file_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = MapEnv::new([
+            ("GITHUB_ENV", "/no/such/folder/env".to_owned()),
+            ("RUNNER_TEMP", folder.path().display().to_string()),
+        ]);
+        let place = Place::find(To::File, &env).unwrap();
+        let id = "01JDGW5E6Y3X9T2K8M4Q7R0BVC".parse().unwrap();
+        assert!(hand_over(&place, id, || Ok(bound(BindingForm::Env))).is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

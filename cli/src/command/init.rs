@@ -3,7 +3,9 @@
 mod plan;
 mod report;
 
-use std::path::PathBuf;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use segura_broker::local::{Sources, initialise, is_complete};
@@ -72,12 +74,21 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
         Ok::<_, CliError>(is_complete(&plan.config, World::Real).await)
     })?;
     // Made before anything else, so that a path that cannot be written stops us now.
-    let config_file = plan.new_file.as_ref().map(|_| Reserved::new(&plan.path)).transpose()?;
+    let config_file = plan.new_file.as_ref().map(|_| reserve(&plan.path)).transpose()?;
     let made = if complete { Report::default() } else { make(args, &plan, context)? };
     if let (Some(file), Some(text)) = (config_file, &plan.new_file) {
         file.fill(text.as_bytes())?;
     }
     made.print(&plan, context.format())
+}
+
+/// The configuration file, in a folder that is made if it is not there.
+fn reserve(path: &Path) -> Result<Reserved, CliError> {
+    if let Some(folder) = path.parent() {
+        let failed = |source| CliError::Write { path: folder.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o755).create(folder).map_err(failed)?;
+    }
+    Reserved::new(path)
 }
 
 fn make(args: &Args, plan: &Plan, context: &Context) -> Result<Report, CliError> {
@@ -87,4 +98,21 @@ fn make(args: &Args, plan: &Plan, context: &Context) -> Result<Report, CliError>
     let made =
         context.block_on_server(initialise(&plan.config, World::Real, operator, &sources))?;
     Report::new(made, credential_file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_folder_of_the_configuration_file_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("etc/segura/segura.toml");
+        reserve(&file).unwrap().fill(b"x").unwrap();
+        let mode = file.parent().unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o755, mode & 0o777, "{mode:o}");
+        assert_eq!(std::fs::read(&file).unwrap(), b"x");
+    }
 }

@@ -148,9 +148,11 @@ async fn deliver(
         }
         tokio::time::sleep(PAUSE * attempt).await;
         let token = identity.token().await.map_err(ExecError::Platform)?;
-        if !token.text().matches(&request.token) {
-            request = new_request(&token, request.secrets);
+        if token.text().matches(&request.token) {
+            // The same again: the client was patient with it already.
+            return Err(error.into());
         }
+        request = new_request(&token, request.secrets);
     }
     unreachable!("the last attempt returns")
 }
@@ -160,8 +162,17 @@ fn new_request(token: &IdToken, secrets: Vec<WantedSecret>) -> DeliveryRequest {
 }
 
 fn a_new_token_helps(error: &SdkError, supply: Supply) -> bool {
-    let late = error.class().kind == Kind::Unavailable || LATE.contains(&error.code());
-    late && supply != Supply::OnePerJob && !matches!(error, SdkError::Untrusted { .. })
+    let away = error.class().kind == Kind::Unavailable;
+    away && supply != Supply::OnePerJob && !is_lasting(error)
+}
+
+/// What is the same in a second, whatever the token: the wrong server answers.
+fn is_lasting(error: &SdkError) -> bool {
+    match error {
+        SdkError::Stranger { status } => !(502..=504).contains(status),
+        SdkError::Untrusted { .. } | SdkError::WrongName { .. } => true,
+        _ => false,
+    }
 }
 
 fn open_session(client: &Client, kept: &Kept, after: After) -> OpenSession {
@@ -182,9 +193,7 @@ fn unique(bindings: &[Binding]) -> Vec<WantedSecret> {
 
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
-/// What the broker calls a token that is no longer young enough.
-const LATE: [&str; 2] = ["token-expired", "token-too-old"];
-/// What it calls a token that was spent before.
+/// What the broker calls a token that was spent before.
 const REPLAYED: &str = "token-replayed";
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! call that bought it. The file is the user's alone (0600, not a link), it is locked
 //! while it is looked at, so that of two calls at once one spends the token and the
 //! other finds the session, and a session of another broker in it is not used.
-//! [`end`] is for the step that comes last (`after_script`, a post step).
+//! The end is for the step that comes last (`after_script`, a post step).
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -105,7 +105,7 @@ impl KeptFile {
         if metadata.len() == 0 || self.read().is_some() {
             return Ok(());
         }
-        let why = "it holds something else than a session; name another file, or remove it";
+        let why = "it holds something else: name another file";
         Err(ExecError::SessionFileUnsafe { path: self.path.clone(), why })
     }
 

@@ -25,7 +25,8 @@ impl WantedArgs {
     pub(crate) fn bindings(&self) -> Result<Vec<Binding>, CliError> {
         let mut sources: Vec<(String, String)> = Vec::with_capacity(self.secrets.len() + 1);
         for (at, text) in self.secrets.iter().enumerate() {
-            let number = if self.secrets.len() > 1 { format!(" {}", at + 1) } else { String::new() };
+            let number =
+                if self.secrets.len() > 1 { format!(" {}", at + 1) } else { String::new() };
             sources.push((format!("--secret{number}"), text.clone()));
         }
         if let Some(path) = &self.secrets_file {
@@ -85,9 +86,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secrets");
         std::fs::write(&file, "# the database\ndb/prod/password > P\n\nbad line\n").unwrap();
-        let told = |secrets: &[&str], file| {
-            wanted(secrets, file).bindings().unwrap_err().to_string()
-        };
+        let told =
+            |secrets: &[&str], file| wanted(secrets, file).bindings().unwrap_err().to_string();
         assert!(told(&["a > 1"], None).starts_with("--secret: `1`"));
         assert!(told(&["a > A", "b"], None).starts_with("--secret 2: `b`"));
         assert!(told(&["a > A\nb"], None).starts_with("--secret, line 2: `b`"));

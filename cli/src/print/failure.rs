@@ -27,6 +27,12 @@ pub(crate) fn failure(error: &CliError, format: Format) -> ExitCode {
     ExitCode::from(error.class().kind.exit_code())
 }
 
+/// Say why nothing happens yet.
+pub(crate) fn waiting(error: &SdkError) {
+    let cause = root_cause(error).map(|cause| format!(" ({cause})")).unwrap_or_default();
+    note(&format!("waiting: {error}{cause}; trying again"));
+}
+
 /// Say that the command line was not understood, in the parser's words.
 pub(crate) fn misused(format: Format, words: &str, help: Option<&str>) {
     match format {
@@ -54,7 +60,7 @@ fn machine(error: &CliError) -> serde_json::Value {
     json!({"error": {
         "code": code,
         "message": error.to_string(),
-        "cause": root_cause(error),
+        "cause": cause(error),
         "hint": error.hint(),
         "problem": problem(error),
     }})
@@ -62,7 +68,7 @@ fn machine(error: &CliError) -> serde_json::Value {
 
 fn person(error: &CliError) -> String {
     let mut lines = vec![format!("error: {error}")];
-    lines.extend(root_cause(error).map(|cause| format!("cause: {cause}")));
+    lines.extend(cause(error).map(|cause| format!("cause: {cause}")));
     if let Some(problem) = problem(error) {
         lines.extend(details(problem));
     }
@@ -126,6 +132,28 @@ fn problem(error: &CliError) -> Option<&Problem> {
     }
 }
 
+/// What is behind it: of a call over the network the root alone, of all else each step,
+/// because the steps name the files.
+fn cause(error: &CliError) -> Option<String> {
+    match error {
+        CliError::Exec(_) | CliError::Mint(_) | CliError::Sdk(_) => root_cause(error),
+        _ => causes(error),
+    }
+}
+
+fn causes(error: &dyn Error) -> Option<String> {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if texts.last().is_none_or(|last| !last.contains(&text)) {
+            texts.push(text);
+        }
+        next = cause.source();
+    }
+    (!texts.is_empty()).then(|| texts.join(": "))
+}
+
 /// The end of the chain of errors: "Connection refused" says more than the five
 /// sentences between.
 fn root_cause(error: &dyn Error) -> Option<String> {
@@ -141,6 +169,9 @@ const CLOSED_PIPE: u8 = 141;
 
 #[cfg(test)]
 mod tests {
+    use segura_broker::config::GuardReadError;
+    use segura_broker::startup::StartError;
+
     use super::*;
 
     fn refusal() -> CliError {
@@ -188,6 +219,15 @@ request 01JDGW5E6Y3X9T2K8M4Q7R0BVD, code policy-mismatch";
         }));
         let error = CliError::Sdk(SdkError::Refused(Box::new(problem.unwrap())));
         assert_eq!(person(&error), "error: nothing was given: there is no secret at `db/prod/x`");
+    }
+
+    #[test]
+    fn the_file_that_stopped_a_server_is_named() {
+        let reason = std::io::Error::from(ErrorKind::NotFound);
+        let path = "/etc/segura/guard.key".into();
+        let guard = GuardReadError::Unreadable { path, reason };
+        let told = person(&CliError::Start(StartError::Guard(guard)));
+        assert!(told.contains("cause: cannot read /etc/segura/guard.key: "), "{told}");
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! `/api/v2/a2a/secrets`: the vault.
 
+use std::str::FromStr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fields::FieldValues;
 use crate::clock::Timestamp;
 use crate::duration::Seconds;
-use crate::name::{FieldName, Owner, SecretPath, Tag};
+use crate::name::{FieldName, NameError, Owner, SecretPath, Tag};
 
 /// The most tags of a secret.
 pub const MOST_TAGS: usize = 32;
@@ -88,8 +90,8 @@ pub struct VersionSummary {
     pub created_by: String,
 }
 
-/// `PUT …/{path}`: a new version. Metadata that is left out is removed: a write
-/// replaces, it never merges.
+/// `PUT …/{path}`: a new version. Its fields replace those of the version before;
+/// metadata that is left out is kept.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretPut {
@@ -98,7 +100,7 @@ pub struct SecretPut {
     /// Who is asked about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
-    /// Labels, at most [`MOST_TAGS`].
+    /// Labels, at most [`MOST_TAGS`]; they replace all that are there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub tags: Vec<Tag>,
@@ -108,19 +110,41 @@ pub struct SecretPut {
     /// When it stops being given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// What to take away of the metadata. What is given as well is set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clear: Vec<MetaField>,
     /// The version that must be the current one; 0 says that there must be none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<u32>,
 }
 
-impl SecretPut {
-    /// The metadata in it.
-    pub fn meta(&self) -> SecretMeta {
-        SecretMeta {
-            owner: self.owner.clone(),
-            tags: self.tags.clone(),
-            max_age: self.max_age,
-            expires_at: self.expires_at,
+/// A piece of a secret's metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MetaField {
+    /// When it stops being given.
+    ExpiresAt,
+    /// How old a version may get.
+    MaxAge,
+    /// Who is asked about it.
+    Owner,
+    /// Labels.
+    Tags,
+}
+
+impl FromStr for MetaField {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        match text {
+            "expires_at" => Ok(Self::ExpiresAt),
+            "max_age" => Ok(Self::MaxAge),
+            "owner" => Ok(Self::Owner),
+            "tags" => Ok(Self::Tags),
+            _ => {
+                let rule = "use owner, tags, max_age or expires_at";
+                Err(NameError::new("a piece of metadata", text, rule))
+            }
         }
     }
 }

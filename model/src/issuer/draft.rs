@@ -30,7 +30,8 @@ pub struct IssuerDraft {
     /// `iss` as tokens have it, byte for byte. Left out: the platform's public one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iss: Option<IssuerUrl>,
-    /// The audiences accepted: normally this broker's URL.
+    /// The audiences accepted, normally this broker's URLs. Left out: the platform's, or
+    /// else the broker's URLs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audiences: Vec<Audience>,
     /// Signature algorithms accepted. Left out: the platform's.
@@ -75,6 +76,13 @@ pub struct KeysDraft {
 }
 
 impl IssuerDraft {
+    /// Accept these audiences if the file names none and its platform has none of its own.
+    pub fn audiences_or(&mut self, preset: &Preset, own: &[Audience]) {
+        if self.audiences.is_empty() && preset.audiences.is_empty() {
+            self.audiences = own.iter().take(MOST_AUDIENCES).cloned().collect();
+        }
+    }
+
     /// The entry that this file stands for, `preset` being the one it names.
     pub fn compile(self, preset: &Preset) -> Result<IssuerEntry, IssuerDraftError> {
         if self.preset != preset.id {

@@ -129,6 +129,20 @@ impl Trace {
         self
     }
 
+    /// Keep the nearest policies that fit into this many bytes of JSON together, each
+    /// whole; the others are counted as omitted.
+    #[must_use]
+    pub fn within(mut self, bytes: usize) -> Self {
+        let (before, mut left) = (self.policies.len(), bytes);
+        self.policies.retain(|policy| {
+            let rest = left.checked_sub(size(policy));
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        });
+        self.omitted += before - self.policies.len();
+        self
+    }
+
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
         self.policies.is_empty()
@@ -157,6 +171,10 @@ pub fn explain(
         omitted,
         secrets: wanted.iter().map(|path| path_trace(&matching, path)).collect(),
     }
+}
+
+fn size(policy: &PolicyTrace) -> usize {
+    serde_json::to_vec(policy).map_or(usize::MAX, |json| json.len())
 }
 
 /// Smaller is nearer: first what the caller may see, then what it almost is.

@@ -118,22 +118,7 @@ fn explained(error: &YamlError) -> PolicyFileError {
             nearest: nearest(field, expected.iter().copied()),
             known: expected.clone(),
         },
-        YamlError::DuplicateMappingKey { key, .. } => {
-            let key = key.as_deref().map(crate::name::shown).unwrap_or_default();
-            PolicyFileError::Malformed {
-                line,
-                column,
-                message: format!("`{key}` is written twice"),
-            }
-        }
-        YamlError::Message { msg, .. } => {
-            PolicyFileError::Malformed { line, column, message: msg.clone() }
-        }
-        other => {
-            let (text, tail) = (other.to_string(), format!(" at line {line}, column {column}"));
-            let message = text.strip_suffix(&tail).unwrap_or(&text).to_owned();
-            PolicyFileError::Malformed { line, column, message }
-        }
+        other => PolicyFileError::Malformed { line, column, message: crate::yaml::words(other) },
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::{Accept, Check};
+use super::check::{Accept, Check, Value};
 use super::draft::AnchorDraft;
 use super::trust::{PolicyState, TrustPolicy};
 use crate::preset::ClaimTrust;
@@ -66,7 +66,8 @@ const LINTS: [fn(&TrustPolicy) -> Option<Warning>; 12] = [
 impl TrustPolicy {
     /// What is unwise about this policy. Empty is good.
     pub fn lint(&self) -> Vec<Warning> {
-        LINTS.iter().filter_map(|lint| lint(self)).chain(foreign_globs(self)).collect()
+        let lints = LINTS.iter().filter_map(|lint| lint(self));
+        lints.chain(literal_stars(self)).chain(foreign_globs(self)).collect()
     }
 
     fn check_of(&self, claim: &str) -> Option<&Check> {
@@ -241,6 +242,18 @@ fn denied_grant(policy: &TrustPolicy) -> Option<Warning> {
         format!("`{both}` is in `read` and in `deny`; deny wins, so it is never granted"),
         "take it out of one of them",
     ))
+}
+
+/// Patterns where a value is compared letter by letter.
+fn literal_stars(policy: &TrustPolicy) -> impl Iterator<Item = Warning> {
+    policy.checks.iter().filter_map(|check| {
+        let value = check.exact().iter().map(Value::text).find(|text| text.contains('*'))?;
+        Some(Warning::new(
+            "literal-star",
+            format!("`{}` is compared with `{value}` letter by letter, `*` too", check.claim),
+            format!("for a pattern write `{{ glob: \"{value}\" }}`"),
+        ))
+    })
 }
 
 /// Signs of other dialects, which here are letters.

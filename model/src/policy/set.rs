@@ -31,6 +31,8 @@ struct IssuerPolicies {
     columns: Vec<Column>,
     /// Active ones with nothing exact to index.
     rest: Vec<Arc<TrustPolicy>>,
+    /// Pending ones, by name: few, while an operator has yet to pin them.
+    pending: Vec<Arc<TrustPolicy>>,
 }
 
 /// The policies indexed by one claim.
@@ -96,8 +98,10 @@ impl PolicySet {
         &'s self,
         workload: &'s Workload,
     ) -> impl Iterator<Item = (&'s Arc<TrustPolicy>, BTreeMap<String, String>)> {
-        self.of_issuer(&workload.issuer)
-            .iter()
+        let pending = self.issuers.get(&workload.issuer).map(|policies| &policies.pending);
+        pending
+            .into_iter()
+            .flatten()
             .filter_map(|policy| Some((policy, policy.ids_seen(workload)?)))
     }
 }
@@ -122,6 +126,7 @@ impl IssuerPolicies {
             }
         }
         (self.columns, self.rest) = (columns, rest);
+        self.pending = self.all.iter().filter(|policy| !policy.is_active()).cloned().collect();
     }
 }
 

@@ -109,14 +109,6 @@ impl TrustPolicy {
         self.state == PolicyState::Active
     }
 
-    /// Why it grants nothing yet, if it does not.
-    pub fn pending_reason(&self) -> Option<&PendingReason> {
-        match &self.state {
-            PolicyState::Active => None,
-            PolicyState::Pending(reason) => Some(reason),
-        }
-    }
-
     /// Whether it is out of force at `now`.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.draft.expires_at.is_some_and(|end| now >= end)

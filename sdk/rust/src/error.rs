@@ -5,7 +5,7 @@
 
 use std::error::Error;
 
-use rustls::CertificateError;
+use rustls::{CertificateError, InvalidMessage};
 use segura_model::api::Problem;
 use segura_model::{Class, Classify, Kind};
 
@@ -27,7 +27,7 @@ pub enum SdkError {
     /// No connection.
     #[error("cannot connect to {host}{}", via(.proxy.as_deref()))]
     Connect {
-        /// The broker's host.
+        /// The broker's host, and its port if the URL names one.
         host: String,
         /// The proxy that was used, without its password.
         proxy: Option<String>,
@@ -38,7 +38,7 @@ pub enum SdkError {
     /// The connection broke before the answer was whole.
     #[error("the connection to {host} broke before the answer was whole")]
     Lost {
-        /// The broker's host.
+        /// The broker's host, and its port if the URL names one.
         host: String,
         /// Why.
         #[source]
@@ -65,7 +65,7 @@ pub enum SdkError {
     /// No answer in time.
     #[error("no answer from {host} in time{}", via(.proxy.as_deref()))]
     Timeout {
-        /// The broker's host.
+        /// The broker's host, and its port if the URL names one.
         host: String,
         /// The proxy that was used, without its password.
         proxy: Option<String>,
@@ -82,10 +82,26 @@ pub enum SdkError {
     /// The server's certificate does not convince.
     #[error("the certificate of {host} is not trusted: {reason}")]
     Untrusted {
-        /// The broker's host.
+        /// The broker's host, and its port if the URL names one.
         host: String,
         /// What is wrong with the certificate.
         reason: String,
+    },
+    /// The server's certificate is for other names than the one in the URL.
+    #[error("the certificate of {host} is for other names: {reason}")]
+    WrongName {
+        /// The broker's host, and its port if the URL names one.
+        host: String,
+        /// Which name was asked for, and which there are.
+        reason: String,
+    },
+    /// `https` where plain HTTP is spoken, or the other way round.
+    #[error("{host} does not speak {expected}")]
+    WrongScheme {
+        /// The broker's host, and its port if the URL names one.
+        host: String,
+        /// What the URL says is spoken there.
+        expected: &'static str,
     },
     /// The broker's URL cannot be used.
     #[error("the broker's URL `{presented}` {why}")]
@@ -116,8 +132,20 @@ impl SdkError {
 
     /// Sort an error of the HTTP client that came without an answer.
     pub(crate) fn lost(host: String, proxy: Option<String>, source: reqwest::Error) -> Self {
-        if let Some(reason) = certificate_error(&source) {
-            Self::Untrusted { host, reason }
+        match tls_error(&source) {
+            Some(rustls::Error::InvalidCertificate(error)) if is_about_names(error) => {
+                return Self::WrongName { host, reason: error.to_string() };
+            }
+            Some(rustls::Error::InvalidCertificate(error)) => {
+                return Self::Untrusted { host, reason: in_words(error) };
+            }
+            Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+                return Self::WrongScheme { host, expected: "TLS" };
+            }
+            _ => {}
+        }
+        if is_no_http(&source) {
+            Self::WrongScheme { host, expected: "plain HTTP" }
         } else if source.is_timeout() {
             Self::Timeout { host, proxy }
         } else if source.is_connect() {
@@ -139,11 +167,13 @@ impl Classify for SdkError {
             Self::Refused(problem) => Class { kind: kind_of(problem.status), code: "refused" },
             Self::Request => Class::bad_request("request-unwritable"),
             Self::Setup(_) => Class::internal("client-setup"),
-            Self::Stranger { status } => Class { kind: kind_of(*status), code: "not-a-broker" },
+            Self::Stranger { .. } => Class::unavailable("not-a-broker"),
             Self::Timeout { .. } => Class::unavailable("broker-timeout"),
             Self::TokenShape => Class::bad_request("token-shape"),
             Self::TooLarge { .. } => Class::internal("answer-too-large"),
             Self::Untrusted { .. } => Class::unavailable("certificate-untrusted"),
+            Self::WrongName { .. } => Class::unavailable("certificate-name"),
+            Self::WrongScheme { .. } => Class::bad_request("url-scheme"),
             Self::Url { .. } => Class::bad_request("url-invalid"),
         }
     }
@@ -167,17 +197,30 @@ fn via(proxy: Option<&str>) -> String {
     proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default()
 }
 
-/// What TLS said about the certificate, wherever in the chain of errors it stands. The
-/// trap: the `source` of an I/O error is the source of what it wraps, not that itself.
-fn certificate_error(error: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(rustls::Error::InvalidCertificate(reason)) = error.downcast_ref() {
-        return Some(in_words(reason));
+/// What TLS said, wherever in the chain of errors it stands. The trap: the `source` of an
+/// I/O error is the source of what it wraps, not that itself.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(error) = error.downcast_ref() {
+        return Some(error);
     }
-    let wrapped = error.downcast_ref().and_then(std::io::Error::get_ref);
-    match wrapped {
-        Some(wrapped) => certificate_error(wrapped),
-        None => certificate_error(error.source()?),
+    let io: Option<&'a std::io::Error> = error.downcast_ref();
+    match io.and_then(std::io::Error::get_ref) {
+        Some(wrapped) => tls_error(wrapped),
+        None => tls_error(error.source()?),
     }
+}
+
+/// Whether what answers plain HTTP is something else: a TLS server sends an alert, which
+/// no HTTP version begins with. The HTTP library says so in words only.
+fn is_no_http(error: &(dyn Error + 'static)) -> bool {
+    error.to_string() == "invalid HTTP version parsed" || error.source().is_some_and(is_no_http)
+}
+
+fn is_about_names(error: &CertificateError) -> bool {
+    matches!(
+        error,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+    )
 }
 
 fn in_words(error: &CertificateError) -> String {

@@ -29,6 +29,9 @@ pub struct ClientOptions {
     /// How long to go on repeating a request that the broker cannot serve just now,
     /// waits included. Zero means one attempt. 30 seconds.
     pub patience: Duration,
+    /// Told once for each request that is repeated for longer than 2 seconds, and why:
+    /// whoever watches should not wonder. Nobody unless said.
+    pub on_wait: Option<fn(&SdkError)>,
     /// The `User-Agent` header.
     pub user_agent: String,
 }
@@ -43,6 +46,7 @@ impl ClientOptions {
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
             patience: Duration::from_secs(30),
+            on_wait: None,
             user_agent: concat!("segura-sdk-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
@@ -71,6 +75,12 @@ pub(crate) fn parse_base(text: &str) -> Result<Url, SdkError> {
         url.set_path(&path);
     }
     Ok(url)
+}
+
+/// The host of a URL, and the port if it is not the scheme's own: for messages.
+pub(crate) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// Whether the host is this machine, by its name in the URL alone.

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use reqwest::Method;
-use segura_model::api::{
-    EndAnswer, HeartbeatAnswer, SecretAnswer, SecretList, SecretListQuery, SecretQuery,
-};
+use segura_model::api::{EndAnswer, HeartbeatAnswer, SecretAnswer, SecretQuery};
 use segura_model::{SecretPath, SecretText};
 
 use crate::error::SdkError;
@@ -32,12 +30,6 @@ impl Session {
         let url = self.transport.url_with(&format!("api/v2/a2a/secrets/{path}"), query);
         let call = Call::new(Method::GET, url).limit(SECRET_LIMIT);
         self.transport.fetch(call.token(&self.token)).await
-    }
-
-    /// The paths that this session may read, without values.
-    pub async fn list(&self, query: &SecretListQuery) -> Result<SecretList, SdkError> {
-        let url = self.transport.url_with("api/v2/a2a/secrets", query);
-        self.transport.fetch(Call::new(Method::GET, url).token(&self.token)).await
     }
 
     /// Say that the workload still runs.

@@ -18,7 +18,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::error::SdkError;
-use crate::options::{ClientOptions, is_loopback, parse_base};
+use crate::options::{ClientOptions, authority, is_loopback, parse_base};
 use crate::request_key::TlsRandom;
 use crate::retry::{parse_retry_after, pause};
 
@@ -89,6 +89,7 @@ pub(crate) struct Transport {
     base: Url,
     proxy: Option<String>,
     patience: Duration,
+    on_wait: Option<fn(&SdkError)>,
 }
 
 impl Transport {
@@ -110,7 +111,8 @@ impl Transport {
             builder = builder.proxy(proxy);
         }
         let http = builder.build().map_err(SdkError::Setup)?;
-        Ok(Self { http, base, proxy: proxy_name, patience: options.patience })
+        let ClientOptions { patience, on_wait, .. } = *options;
+        Ok(Self { http, base, proxy: proxy_name, patience, on_wait })
     }
 
     /// The URL of a route below the base: `api/v2/deliveries`.
@@ -147,6 +149,7 @@ impl Transport {
 
     async fn send(&self, call: Call<'_>) -> Result<Zeroizing<Vec<u8>>, SdkError> {
         let started = Instant::now();
+        let mut to_tell = self.on_wait;
         for attempts_made in 1.. {
             let failure = match self.attempt(&call).await {
                 Ok(body) => return Ok(body),
@@ -154,10 +157,15 @@ impl Transport {
                 Err(failure) => return Err(failure.error),
             };
             let left = self.patience.saturating_sub(started.elapsed());
-            match pause(attempts_made, failure.retry_after, left, &TlsRandom) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(failure.error),
+            let Some(pause) = pause(attempts_made, failure.retry_after, left, &TlsRandom) else {
+                return Err(failure.error);
+            };
+            if started.elapsed() + pause > WORTH_TELLING
+                && let Some(tell) = to_tell.take()
+            {
+                tell(&failure.error);
             }
+            tokio::time::sleep(pause).await;
         }
         unreachable!("the attempts end when patience does")
     }
@@ -216,9 +224,13 @@ impl Transport {
     /// No answer, or half of one.
     fn lost(&self, error: reqwest::Error) -> Failure {
         let stage = if error.is_connect() { Stage::Unsent } else { Stage::Unknown };
-        let host = self.base.host_str().unwrap_or_default().to_owned();
-        let error = SdkError::lost(host, self.proxy.clone(), error.without_url());
-        let stage = if matches!(error, SdkError::Untrusted { .. }) { Stage::Final } else { stage };
+        let error = SdkError::lost(authority(&self.base), self.proxy.clone(), error.without_url());
+        let stage = match error {
+            SdkError::Untrusted { .. }
+            | SdkError::WrongName { .. }
+            | SdkError::WrongScheme { .. } => Stage::Final,
+            _ => stage,
+        };
         Failure { error, retry_after: None, stage }
     }
 }
@@ -336,3 +348,5 @@ pub(crate) const SECRET_LIMIT: usize = 8 << 20;
 /// The most that is read of a delivery: 100 versions.
 pub(crate) const DELIVERY_LIMIT: usize = 128 << 20;
 const PROBLEM_LIMIT: usize = 1 << 20;
+/// From when on somebody may wonder whether anything happens.
+const WORTH_TELLING: Duration = Duration::from_secs(2);

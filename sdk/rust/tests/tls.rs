@@ -87,6 +87,31 @@ async fn a_certificate_for_another_name_is_refused_with_both_names() {
     let error = ask(port, Some(authority.pem())).await.unwrap_err();
     let words = error.to_string();
     assert!(words.contains("localhost") && words.contains("segura.example"), "{words}");
+    assert!(matches!(error, SdkError::WrongName { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn plain_http_to_a_tls_server_is_told_apart_at_once() {
+    let port = serve(&authority(), "localhost");
+    let client = Client::new(&ClientOptions::new(format!("http://localhost:{port}"))).unwrap();
+    let error = client.ca().await.unwrap_err();
+    assert!(matches!(error, SdkError::WrongScheme { expected: "plain HTTP", .. }), "{error:?}");
+    assert!(error.to_string().contains(&format!("localhost:{port}")), "{error}");
+}
+
+#[tokio::test]
+async fn tls_to_a_plain_server_is_told_apart_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let error = ask(port, Some(authority().pem())).await.unwrap_err();
+    assert!(matches!(error, SdkError::WrongScheme { expected: "TLS", .. }), "{error:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod script;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use segura_sdk::model::api::{DeliveryRequest, FieldValues, SecretPut};
@@ -53,6 +54,31 @@ async fn a_busy_broker_is_asked_again_after_the_time_it_named() {
 }
 
 #[tokio::test]
+async fn who_waits_long_is_told_why() {
+    static TOLD: AtomicU32 = AtomicU32::new(0);
+    let busy = Step::answer("503 Service Unavailable", "{}").header("Retry-After: 20");
+    let (url, _) = serve([busy]).await;
+    let mut options = ClientOptions::new(&url);
+    options.on_wait = Some(|error| {
+        assert_eq!(error.class().kind, Kind::Unavailable);
+        TOLD.fetch_add(1, Ordering::Relaxed);
+    });
+    let client = Client::new(&options).unwrap();
+    let request = delivery();
+    let patient = client.deliver(&request);
+    assert!(tokio::time::timeout(Duration::from_secs(1), patient).await.is_err(), "it waits");
+    assert_eq!(TOLD.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_broker_that_is_not_there_is_named_with_its_port() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let error =
+        impatient(&format!("http://127.0.0.1:{port}")).deliver(&delivery()).await.unwrap_err();
+    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+}
+
+#[tokio::test]
 async fn a_lost_answer_is_asked_for_again_under_the_same_request_key() {
     let (url, transcript) = serve([Step::HangUp, Step::ok(DELIVERY)]).await;
     let request = delivery();
@@ -76,6 +102,7 @@ async fn what_would_happen_twice_is_not_asked_again_when_its_answer_is_lost() {
         tags: Vec::new(),
         max_age: None,
         expires_at: None,
+        clear: Vec::new(),
         expected_version: None,
     };
     let path = "db/prod/password".parse().unwrap();
@@ -131,6 +158,11 @@ async fn a_page_of_somebody_else_is_not_taken_for_a_broker() {
     let (url, _transcript) = serve([page]).await;
     let error = client(&url).deliver(&delivery()).await.unwrap_err();
     assert!(matches!(error, SdkError::Stranger { status: 404 }), "{error:?}");
+    assert_eq!(
+        error.class().kind,
+        Kind::Unavailable,
+        "the broker was not asked, so it lacks nothing"
+    );
 }
 
 #[tokio::test]

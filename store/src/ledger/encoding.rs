@@ -14,6 +14,9 @@ use crate::{StoreError, text};
 
 /// The number of the encoding that new records get.
 pub(crate) const ENCODING: i64 = 1;
+/// The number in a line of the register. Not [`ENCODING`]: a line does not say under which
+/// number it was hashed, so this one stays.
+const REGISTER_ENCODING: i64 = 1;
 
 /// The most bytes of a record's JSON.
 const BODY: usize = 256 * 1024;
@@ -100,7 +103,8 @@ impl Columns {
         }
     }
 
-    /// The digest of these columns.
+    /// The digest of these columns, under encoding 1. The trap: with a second encoding this
+    /// must ask which one a row is of, or old rows do not verify any more.
     pub(crate) fn content(&self) -> Hash {
         let mut bytes = Encoder::new(b"segura ledger content");
         bytes.number(self.at);
@@ -159,7 +163,7 @@ impl RegisterLine {
     /// The hash of this line, which the chain's first record is chained to.
     pub(crate) fn hash(&self, line_before: &Hash) -> Hash {
         let mut bytes = Encoder::new(b"segura ledger register");
-        bytes.number(ENCODING);
+        bytes.number(REGISTER_ENCODING);
         bytes.number(self.number);
         bytes.part(&self.chain.to_bytes());
         bytes.number(self.started_at.0);
@@ -265,7 +269,25 @@ mod tests {
         let chain = ChainId::from_bytes([1; 16]);
         let content = Columns { body_digest: [3; 32], ..columns() }.content();
         let hash = record_hash(1, chain, 1, &[2; 32], &content);
-        let hex = hash.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        assert_eq!(hex, "b8f38171cdc328f88468fcf28e175533b359dc234b53d67b7cbaf83fdc9dbcf0");
+        assert_eq!(hex(&hash), "b8f38171cdc328f88468fcf28e175533b359dc234b53d67b7cbaf83fdc9dbcf0");
+    }
+
+    #[test]
+    fn a_line_of_the_register_stays_what_it_is() {
+        let line = RegisterLine {
+            number: 4,
+            chain: ChainId::from_bytes([1; 16]),
+            started_at: Timestamp(7),
+            previous_seq: 9,
+            previous_hash: [2; 32],
+        };
+        assert_eq!(
+            hex(&line.hash(&[3; 32])),
+            "dbcee00cc818c540d1605ea6e89b42cd3d52f52214b8a67c7d2fc42d170201f0"
+        );
+    }
+
+    fn hex(hash: &Hash) -> String {
+        hash.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     }
 }

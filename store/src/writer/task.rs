@@ -247,7 +247,9 @@ impl Task {
         let placed = match self.insert_work(&mut conn, &changes, records).await {
             Ok(placed) => placed,
             Err(error) => {
-                self.roll_back(conn).await;
+                // The head may not be where it is believed to be: on the next connection
+                // that is read again, as after a batch that broke.
+                drop(conn);
                 return Err(error);
             }
         };

@@ -1,11 +1,15 @@
 //! What is lost on the way: connections, answers to a COMMIT, the end of a chain.
 
-use segura_model::SecretText;
-use segura_store::{DatabaseUrl, Entry, OpenMode, Store, StoreError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use segura_model::{Clock, SecretText, Timestamp};
+use segura_store::{DatabaseUrl, Entry, OpenMode, Store, StoreError, Writer, WriterOptions};
 
 use crate::proxy::{Cut, Proxy};
 use crate::world::{
-    Node, World, connect, delivery, done, gate, options, read_record, schema_url, send,
+    NOON, Node, World, connect, delivery, done, gate, options, read_record, schema_url, send,
+    writer_options,
 };
 
 /// A world on PostgreSQL and a second server that reaches it through a proxy.
@@ -166,4 +170,33 @@ async fn a_connection_that_must_be_encrypted_never_falls_back() {
     let url = format!("{}&sslmode=require", schema_url("public"));
     let url = DatabaseUrl::Postgres(SecretText::new(url));
     assert!(Store::open(&url, options(OpenMode::Reader)).await.is_err());
+}
+
+/// A clock that tells the time until it is broken.
+#[derive(Default)]
+struct Breakable(AtomicBool);
+
+impl Clock for Breakable {
+    fn now(&self) -> Timestamp {
+        assert!(!self.0.load(Ordering::SeqCst), "the clock is broken");
+        NOON
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_panics_is_seen_to_have_ended() {
+    let world = World::sqlite().await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite(folder.path().join("segura.db"));
+    let store = Store::open(&url, options(OpenMode::Exclusive)).await.unwrap();
+    store.migrate().await.unwrap();
+    let clock = Arc::new(Breakable::default());
+    let broken = WriterOptions { clock: clock.clone(), ..writer_options(&world.clock) };
+    let (writer, mut task) = Writer::start(store, broken).await.unwrap();
+    clock.0.store(true, Ordering::SeqCst);
+    let answer = writer.submit(Entry::default()).await;
+    assert!(matches!(answer, Err(StoreError::Stopped)), "{answer:?}");
+    task.ended().await;
+    task.stop().await;
+    world.end().await;
 }

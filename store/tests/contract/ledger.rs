@@ -2,7 +2,7 @@
 
 use segura_model::Timestamp;
 use segura_model::audit::{Actor, Event, Outcome, Record};
-use segura_store::ledger::{LedgerFilter, LedgerOrder};
+use segura_store::ledger::{LedgerFilter, LedgerOrder, ProblemKind};
 use segura_store::{Entry, Receipt, StoreError};
 
 use crate::on_each_backend;
@@ -68,10 +68,15 @@ on_each_backend! {
         assert_eq!(world.verify().await.records, 1401);
     }
 
-    async fn bodies_can_be_dropped_and_the_chain_still_holds(world: &World) {
+    async fn a_body_taken_away_is_found_and_the_chain_still_holds(world: &World) {
         world.record(read_record()).await;
+        let records = world.verify().await.records;
         world.sql("UPDATE ledger SET body = NULL").await;
-        assert!(world.verify().await.is_clean());
+        let report = world.verify().await;
+        assert_eq!(report.records, records);
+        let found: Vec<_> = report.problems.iter().map(|problem| problem.what.clone()).collect();
+        assert_eq!(found, vec![ProblemKind::BodyMissing; found.len()]);
+        assert!(!found.is_empty());
         let rows = world.store.ledger_page(&LedgerFilter::default(), 10).await.unwrap().rows;
         assert!(rows.iter().all(|row| row.record.is_none()));
         assert_eq!(rows[0].event, "read");

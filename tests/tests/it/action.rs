@@ -66,7 +66,8 @@ impl Download {
     }
 }
 
-async fn mirror(served: Vec<u8>) -> String {
+/// A mirror that serves these bytes as segura 2.0.0 for linux-x64, and nothing else.
+pub(crate) async fn mirror(served: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move {
@@ -87,7 +88,8 @@ async fn mirror(served: Vec<u8>) -> String {
     url
 }
 
-fn sha256(bytes: &[u8]) -> String {
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     use std::fmt::Write;
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
     digest.as_ref().iter().fold(String::new(), |mut hex, byte| {

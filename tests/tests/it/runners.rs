@@ -12,6 +12,7 @@ use segura_model::Algorithm;
 use segura_plugins::sample;
 use serde_json::json;
 
+use crate::action::{mirror, sha256};
 use crate::main_job::github_world;
 
 /// Where `cargo xtask test` put the Node packages.
@@ -169,8 +170,39 @@ async fn act_ends_the_session_after_a_failed_step() {
     assert!(ended(&world), "{run:?}");
 }
 
+/// How the component comes by its program.
+enum Program {
+    /// It is on the runner.
+    Given,
+    /// It is downloaded from this mirror, and has this SHA-256 in the component.
+    Mirrored { url: String, sha256: String },
+}
+
+impl Program {
+    /// The inputs that say so.
+    fn inputs(&self) -> String {
+        match self {
+            Self::Given => format!("binary-path: {}", text(&binary())),
+            Self::Mirrored { url, .. } => format!("download-url: {url}"),
+        }
+    }
+
+    /// Write the SHA-256 where `cargo xtask dist` does.
+    fn write_checksum(&self, template: &Path) {
+        let Self::Mirrored { sha256, .. } = self else { return };
+        let yaml = std::fs::read_to_string(template).expect("the component");
+        let version = yaml.lines().find(|line| line.trim_start().starts_with("SEGURA_VERSION:"));
+        let yaml =
+            yaml.replace(version.expect("a version"), "    SEGURA_VERSION: \"2.0.0\"").replace(
+                "SEGURA_SHA256_LINUX_X64: \"\"",
+                &format!("SEGURA_SHA256_LINUX_X64: {sha256}"),
+            );
+        std::fs::write(template, yaml).expect("the copy can be changed");
+    }
+}
+
 /// Run the GitLab example in gitlab-ci-local with its shell executor.
-async fn gitlab_ci_local(command: &str) -> (World, Run) {
+async fn gitlab_ci_local(command: &str, program: Program) -> (World, Run) {
     let world = World::start(Database::Sqlite).await;
     let issuer = TokenIssuer::start(Algorithm::RS256).await;
     world.enrol("gitlab", "gitlab", &issuer);
@@ -194,14 +226,15 @@ async fn gitlab_ci_local(command: &str) -> (World, Run) {
         .replace(
             "https://segura.example.com",
             &format!(
-                "{}\n      ca-cert: {}\n      binary-path: {}",
+                "{}\n      ca-cert: {}\n      {}",
                 world.url(),
                 text(&world.authority()),
-                text(&binary())
+                program.inputs()
             ),
         )
         .replace("command: ./deploy.sh", &format!("command: {command}"));
     std::fs::write(folder.join(".gitlab-ci.yml"), yaml).expect("the copy can be changed");
+    program.write_checksum(&folder.join("templates/secrets.yml"));
     git(&folder, &["add", "."]);
     git(
         &folder,
@@ -235,7 +268,7 @@ async fn gitlab_ci_local(command: &str) -> (World, Run) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gitlab_ci_local_runs_the_component() {
-    let (world, run) = gitlab_ci_local("./deploy.sh").await;
+    let (world, run) = gitlab_ci_local("./deploy.sh", Program::Given).await;
     let said = format!("{}{}", run.stdout, run.stderr);
     assert_eq!(run.code, 0, "{said}");
     assert!(said.contains("connecting with password ***"), "{said}");
@@ -245,7 +278,31 @@ async fn gitlab_ci_local_runs_the_component() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gitlab_ci_local_ends_the_session_after_a_failed_command() {
-    let (world, run) = gitlab_ci_local("./deploy.sh && exit 3").await;
+    let (world, run) = gitlab_ci_local("./deploy.sh && exit 3", Program::Given).await;
     assert_ne!(run.code, 0, "{run:?}");
     assert!(ended(&world), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_component_downloads_the_program_of_its_checksum() {
+    let program = std::fs::read(binary()).expect("the program");
+    let sha256 = sha256(&program);
+    let url = mirror(program).await;
+    let (world, run) = gitlab_ci_local("./deploy.sh", Program::Mirrored { url, sha256 }).await;
+    let said = format!("{}{}", run.stdout, run.stderr);
+    assert_eq!(run.code, 0, "{said}");
+    assert!(said.contains("connecting with password ***"), "{said}");
+    assert!(ended(&world), "after_script found the program: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_component_runs_nothing_else() {
+    let url = mirror(b"#!/bin/sh\necho pwned\n".to_vec()).await;
+    let sha256 = sha256(b"something else");
+    let (world, run) = gitlab_ci_local("./deploy.sh", Program::Mirrored { url, sha256 }).await;
+    let said = format!("{}{}", run.stdout, run.stderr);
+    assert_ne!(run.code, 0, "{said}");
+    assert!(said.contains("is not the program this component was made for"), "{said}");
+    assert!(!said.contains("pwned"), "{said}");
+    assert!(world.ledger(&["--event", "delivery"]).is_empty());
 }

@@ -8,7 +8,8 @@ use segura_model::{
     ManualClock, OperatorId, OperatorName, Role, SecretPath, SecretText, Timestamp,
 };
 use segura_store::{
-    DatabaseUrl, LedgerFilter, OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask,
+    DatabaseUrl, LedgerFilter, OpenMode, OpenOptions, Store, StoredOperator, Writer, WriterOptions,
+    WriterTask,
 };
 use segura_vault::{
     Fields, Keyring, LedgerMac, MetaChange, PutSecret, SealedSecret, Secrets, SecretsError,
@@ -52,6 +53,7 @@ impl World {
             head_mac: Arc::new(LedgerMac::new(&keyring)),
         };
         let (writer, task) = Writer::start(store, options).await.unwrap();
+        writer.run(|tx| Box::pin(async move { tx.operator_add(&maria()).await })).await.unwrap();
         let secrets = Secrets::start(writer.clone(), &keyring, Arc::new(SystemRandom)).await;
         Self { secrets: secrets.unwrap(), writer, keyring, task, folder }
     }
@@ -114,6 +116,19 @@ pub(crate) fn record(event: Event) -> Record {
         code: None,
         paths: vec![],
         detail: serde_json::Value::Null,
+    }
+}
+
+/// The operator of every record.
+fn maria() -> StoredOperator {
+    StoredOperator {
+        id: OperatorId::from_bytes([1; 16]),
+        name: operator(),
+        role: Role::Admin,
+        token_hash: [1; 32],
+        expires_at: NOON.plus(1),
+        created_at: NOON,
+        rotated_at: NOON,
     }
 }
 

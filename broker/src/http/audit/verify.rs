@@ -38,6 +38,7 @@ const fn code(kind: &ProblemKind) -> &'static str {
     match kind {
         ProblemKind::BeyondHead => "beyond-head",
         ProblemKind::Body => "body-edited",
+        ProblemKind::BodyMissing => "body-missing",
         ProblemKind::ChainsMissing { .. } => "chains-removed",
         ProblemKind::Edited => "edited",
         ProblemKind::ForeignHead => "foreign-head",

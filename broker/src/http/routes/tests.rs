@@ -24,6 +24,7 @@ use crate::service::testing::World;
 struct Answer {
     status: StatusCode,
     body: Value,
+    caller: Option<String>,
 }
 
 impl Answer {
@@ -48,13 +49,13 @@ async fn call(world: &World, request: TestRequest) -> Answer {
         .configure(configure);
     let service = test::init_service(app).await;
     // What a middleware refuses comes as an error, which the server answers with.
-    let answer = match test::try_call_service(&service, request.to_request()).await {
-        Ok(answer) => answer.into_parts().1,
-        Err(error) => error.error_response(),
+    let (caller, answer) = match test::try_call_service(&service, request.to_request()).await {
+        Ok(answer) => (request::noted_caller(answer.request()), answer.into_parts().1),
+        Err(error) => (None, error.error_response()),
     };
     let status = answer.status();
     let bytes = body::to_bytes(answer.into_body()).await.unwrap();
-    Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+    Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), caller }
 }
 
 fn to(route: &Route, token: Option<&SecretText>) -> TestRequest {
@@ -214,4 +215,14 @@ async fn the_token_endpoint_speaks_the_standard() {
         .insert_header(("host", "evil.example"));
     let metadata = call(&world, host).await;
     assert_eq!(metadata.body["token_endpoint"], "https://segura.example/oauth2/token");
+}
+
+#[actix_web::test]
+async fn a_read_says_in_the_log_whose_session_it_was() {
+    let world = World::with_job().await;
+    let given = world.deliver(world.token("1", &json!({})), "k", &["app/login"]).await.unwrap();
+    let read = TestRequest::get().uri("/api/v2/a2a/secrets/app/login");
+    let answer = call(&world, read.insert_header(bearer(&given.token))).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.caller, Some(format!("session {}", given.session)));
 }

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::http::error::ApiError;
 use crate::http::extract::{Bearer, PathOfSecret, StrictQuery};
 use crate::http::refused::refused;
+use crate::http::request::note_caller;
 use crate::service::Origin;
 use crate::service::access::Operator;
 
@@ -29,13 +30,14 @@ pub(super) async fn secret_read(
     let operator = request.extensions().get::<Operator>().cloned();
     match operator {
         Some(operator) => by_operator(&app, origin, &operator, path, query).await,
-        None => by_session(&app, origin, &token, path, query).await,
+        None => by_session(&app, origin, &request, &token, path, query).await,
     }
 }
 
 async fn by_session(
     app: &App,
     origin: Origin,
+    request: &HttpRequest,
     token: &SecretText,
     path: SecretPath,
     query: SecretQuery,
@@ -47,6 +49,7 @@ async fn by_session(
     }
     let wanted = WantedSecret { path, field, version };
     let read = app.reads.read(token, wanted, origin).await.map_err(refused)?;
+    note_caller(request, format_args!("session {}", read.session));
     Ok(HttpResponse::Ok().json(secret(read.secret, read.receipt)))
 }
 

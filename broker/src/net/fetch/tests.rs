@@ -160,8 +160,10 @@ async fn a_file_is_read_and_bounded() {
     assert_eq!(fetcher(&[]).read(path).await.unwrap().body, b"{}");
     let long = file(&directory, "long", &"x".repeat(MAX_DOCUMENT + 1));
     assert!(matches!(fetcher(&[]).read(long).await, Err(FetchError::TooLong(_))));
-    let none = fetcher(&[]).read("/nowhere/jwks".into()).await;
-    assert!(matches!(none, Err(FetchError::File { .. })));
+    for path in ["/nowhere/jwks", "/dev/zero", "/dev"] {
+        let refused = fetcher(&[]).read(path.into()).await;
+        assert!(matches!(refused, Err(FetchError::File { .. })), "{path}");
+    }
 }
 
 #[tokio::test]

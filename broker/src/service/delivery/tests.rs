@@ -257,3 +257,53 @@ async fn a_tenants_own_issuer_needs_no_anchor_and_teaches_nobody() {
     assert_eq!(code(&error), "policy-mismatch");
     assert_eq!(error.refusal().unwrap().checks[0].claim, "sub");
 }
+
+#[tokio::test]
+async fn a_refusal_with_a_large_trace_is_recorded_and_shrunk() {
+    let world = World::with_job().await;
+    let wide: String =
+        (0..8).fold(String::new(), |wide, n| wide + &format!(", '{n}{}'", "x".repeat(250)));
+    let large = |n| {
+        let claims =
+            ["actor", "environment", "workflow", "base_ref", "head_ref", "runner_environment"]
+                .map(|claim| format!("  {claim}: {{ in: ['{n}'{wide}] }}\n"))
+                .concat();
+        format!(
+            "policy: large-{n:02}\nissuer: github\nanchor: {{ repository_id: '456789', repository_owner_id: '123456' }}\n\
+             claims:\n{claims}read: [x]\n---\n"
+        )
+    };
+    world.apply(&(0..70).map(large).collect::<String>()).await;
+    let changes = json!({ "ref": "refs/heads/other" });
+    let refused = world.deliver(world.token("1", &changes), "k", WANTED).await.unwrap_err();
+    assert_eq!(code(&refused), "policy-mismatch");
+    let refusal = refused.refusal().unwrap();
+    assert!(!refusal.checks.is_empty());
+    let trace = world.app.trust.denial(refusal.denial).await.unwrap().trace.unwrap();
+    assert_eq!(trace.policies[0].policy.as_str(), "payments-deploy", "the nearest is first");
+    assert_eq!(trace.policies.len() + trace.omitted, 71);
+    assert!(trace.omitted > 7, "{}", trace.omitted);
+}
+
+#[tokio::test]
+async fn what_no_policy_is_to_blame_for_lists_no_checks() {
+    let world = World::with_job().await;
+    world.apply(&DEPLOY.replace("payments-deploy", "other").replace("/main", "/release")).await;
+    let token = world.token("1", &json!({}));
+    let given = world.deliver(token.clone(), "k", WANTED).await.unwrap();
+    let replayed = world.deliver(token, "other", WANTED).await.unwrap_err();
+    let missing = world.deliver(world.token("2", &json!({})), "k", &["db/prod/none"]).await;
+    let missing = missing.unwrap_err();
+    for (error, expected) in [(&replayed, "token-replayed"), (&missing, "secret-missing")] {
+        assert_eq!(code(error), expected);
+        assert!(error.refusal().unwrap().checks.is_empty(), "{expected}");
+    }
+    world.app.sessions.end(&given.token, origin()).await.unwrap();
+    let wanted = "app/login".parse().unwrap();
+    let ended = world.app.reads.read(&given.token, wanted, origin()).await.unwrap_err();
+    assert_eq!(ended.class().code, "session-ended");
+    assert!(ended.refusal().unwrap().checks.is_empty());
+    let outside = world.deliver(world.token("3", &json!({})), "k", &["x"]).await.unwrap_err();
+    assert_eq!(code(&outside), "secret-not-granted");
+    assert_eq!(outside.refusal().unwrap().checks[0].claim, "ref", "here they may be why");
+}

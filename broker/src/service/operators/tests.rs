@@ -1,13 +1,16 @@
 //! Operators come and go, and the last administrator stays.
 
+use segura_model::api::EpochScope;
 use segura_model::audit::{Actor, Event};
 use segura_model::duration::Seconds;
+use segura_model::policy::PolicyDraft;
 use segura_model::{Classify, Clock, OperatorName, Role, SecretText};
 use segura_vault::SystemRandom;
 
 use super::{OperatorsError, recover};
 use crate::service::access::{Operator, Permission};
-use crate::service::testing::{World, origin};
+use crate::service::testing::{DEPLOY, World, origin, put_of};
+use crate::service::trust::policies::Run;
 
 async fn who(world: &World, token: &SecretText) -> Result<Operator, OperatorsError> {
     world.app.operators.authenticate(token, origin()).await
@@ -68,7 +71,7 @@ async fn the_last_administrator_stays() {
     world.operator(Role::Author).await;
     let remove = operators.remove(root.clone(), &world.admin, origin()).await;
     assert!(matches!(remove, Err(OperatorsError::LastAdmin(_))));
-    world.operator(Role::Admin).await;
+    let (other, _) = world.operator(Role::Admin).await;
     // An administrator whose token has expired helps nobody.
     world.clock.advance(89 * 24 * 3600);
     operators.rotate(root.clone(), None, &world.admin, origin()).await.unwrap();
@@ -77,7 +80,7 @@ async fn the_last_administrator_stays() {
     assert!(matches!(remove, Err(OperatorsError::LastAdmin(_))));
     operators.rotate(name("an-admin"), None, &world.admin, origin()).await.unwrap();
     operators.remove(root.clone(), &world.admin, origin()).await.unwrap();
-    let gone = operators.remove(root, &world.admin, origin()).await;
+    let gone = operators.remove(root, &other, origin()).await;
     assert!(matches!(gone, Err(OperatorsError::NotFound(_))));
 }
 
@@ -121,4 +124,33 @@ async fn a_role_that_does_not_allow_it_is_told_and_recorded() {
     let error = operators.demand(&auditor, Permission::SecretWrite, origin()).await.unwrap_err();
     assert_eq!(error.to_string(), "operator `an-auditor` is auditor and may not write secrets");
     assert_eq!(world.records(Event::Refusal).await[0].actor, Actor::from(&auditor));
+}
+
+#[tokio::test]
+async fn a_request_does_not_outlive_its_operator() {
+    let world = World::with_job().await;
+    let (author, _) = world.operator(Role::Author).await;
+    world.app.operators.remove(name("an-author"), &world.admin, origin()).await.unwrap();
+    let (app, path) = (&world.app, || "new/one".parse().unwrap());
+    let drafts = PolicyDraft::parse_documents(DEPLOY).unwrap();
+    let apply = app.trust.policies_apply(drafts, Run::Real, &author, origin()).await;
+    let put = app.secrets.put(path(), put_of(&[("value", "x")]), &author, origin()).await;
+    let remove = app.secrets.remove("app/login".parse().unwrap(), &author, origin()).await;
+    let raise = app.epochs.raise(EpochScope::All, &author, origin()).await;
+    let rotate = app.operators.rotate(name("an-author"), None, &author, origin()).await;
+    let codes = [
+        apply.unwrap_err().class().code,
+        put.unwrap_err().class().code,
+        remove.unwrap_err().class().code,
+        raise.unwrap_err().class().code,
+        rotate.unwrap_err().class().code,
+    ];
+    assert_eq!(codes, ["operator-unknown"; 5]);
+    assert_eq!(world.records(Event::Refusal).await.len(), 5);
+    assert_eq!(world.records(Event::SecretRemove).await.len(), 0);
+
+    // One of the same name is another.
+    let (namesake, _) = world.operator(Role::Author).await;
+    assert!(app.secrets.put(path(), put_of(&[("value", "x")]), &author, origin()).await.is_err());
+    app.secrets.put(path(), put_of(&[("value", "x")]), &namesake, origin()).await.unwrap();
 }

@@ -1,10 +1,11 @@
 //! Who may do what to a secret, and that a read is recorded.
 
+use segura_model::api::MetaField;
 use segura_model::audit::{Actor, Event, Outcome};
 use segura_model::{Classify, Role, SecretPath};
 
 use super::SecretServiceError;
-use crate::service::testing::{World, origin, put_of};
+use crate::service::testing::{NOON, World, origin, put_of};
 
 fn path(text: &str) -> SecretPath {
     text.parse().unwrap()
@@ -50,16 +51,29 @@ async fn an_author_writes_and_never_reads_and_an_auditor_sees_names() {
 }
 
 #[tokio::test]
-async fn a_write_replaces_what_is_known_too() {
+async fn a_write_keeps_what_it_does_not_mention_and_takes_away_what_it_names() {
     let world = World::new().await;
     let secrets = &world.app.secrets;
     let mut put = put_of(&[("value", "x")]);
     put.owner = Some("payments".parse().unwrap());
     put.tags = vec!["team:payments".parse().unwrap()];
+    put.max_age = Some("90d".parse().unwrap());
+    put.expires_at = Some(NOON.plus(3600));
     secrets.put(path("a/b"), put, &world.admin, origin()).await.unwrap();
     let head = async || secrets.history(&path("a/b"), &world.admin, origin()).await.unwrap().head;
     assert_eq!(head().await.meta.owner.as_deref(), Some("payments"));
+    let before = head().await.meta;
     world.put("a/b", &[("value", "y")]).await;
+    assert_eq!((head().await.version, head().await.meta), (2, before));
+    let mut put = put_of(&[("value", "z")]);
+    put.clear = vec![MetaField::Owner, MetaField::MaxAge, MetaField::ExpiresAt];
+    secrets.put(path("a/b"), put, &world.admin, origin()).await.unwrap();
+    let meta = head().await.meta;
+    assert_eq!((meta.owner, meta.max_age, meta.expires_at), (None, None, None));
+    assert_eq!(meta.tags.len(), 1);
+    let mut put = put_of(&[("value", "z")]);
+    put.clear = vec![MetaField::Tags];
+    secrets.put(path("a/b"), put, &world.admin, origin()).await.unwrap();
     assert_eq!(head().await.meta, segura_store::SecretMeta::default());
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use segura_model::policy::{PolicyDraft, PolicySet, TrustPolicy};
 use segura_model::{IssuerEntry, PolicyName, SecretPath};
-use segura_store::{Change, ChangeKind, Changes, Store, StoreError, StoredPolicy};
+use segura_store::{Change, ChangeKind, ChangeNumber, Changes, Store, StoreError, StoredPolicy};
 
 use super::Snapshot;
 use crate::oidc::{IssuerSet, IssuerSetError};
@@ -17,10 +17,15 @@ use crate::service::epochs::{self, Epochs};
 /// Beyond this many changed policies, all are read at once.
 const MANY: usize = 100;
 
-/// Load everything.
-pub(super) async fn everything(store: &Store) -> Result<Snapshot, StoreError> {
-    // The number first: what is read after it can only be newer.
-    let change = store.change_number().await?;
+/// Load everything, as of a number that was read before: what is read after it can only be
+/// newer.
+///
+/// It is the caller's number and not today's, because the envelopes of what changed up to
+/// it, and of nothing later, were thrown out.
+pub(super) async fn everything(
+    store: &Store,
+    change: ChangeNumber,
+) -> Result<Snapshot, StoreError> {
     let entries = store.issuer_list().await?.into_iter().map(|stored| stored.entry).collect();
     let issuers = Arc::new(issuer_set(entries));
     let stored = store.policy_list().await?;
@@ -44,7 +49,7 @@ pub(super) async fn changed(
         of_kind(ChangeKind::Policy).filter_map(|change| change.key.parse().ok()).collect();
     // Every policy of a changed entry compiles anew, also one that did not before.
     if of_kind(ChangeKind::Issuer).next().is_some() || names.len() > MANY {
-        return everything(store).await;
+        return everything(store, changes.now).await;
     }
     let epochs = if of_kind(ChangeKind::Meta).any(|change| change.key == epochs::KEY) {
         Arc::new(Epochs::parse(store.meta_find(epochs::KEY).await?.as_deref())?)

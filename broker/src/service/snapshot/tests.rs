@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use segura_model::PolicyName;
 use segura_model::api::EpochScope;
-use segura_store::{ChangeNumber, StoreError, StoredPolicy};
+use segura_store::{Change, ChangeKind, ChangeNumber, Changes, StoreError, StoredPolicy};
 
 use crate::service::testing::{DEPLOY, NOON, World, origin};
 
@@ -58,6 +58,18 @@ async fn a_stale_snapshot_is_left_for_the_number_that_the_writer_names() {
     assert_eq!(node.snapshots.at_least(now).await.unwrap().change, now);
     let old = ChangeNumber(now.0 - 1);
     assert_eq!(node.snapshots.at_least(old).await.unwrap().change, now);
+}
+
+#[tokio::test]
+async fn a_snapshot_is_not_said_to_be_newer_than_the_changes_it_was_made_for() {
+    // Else a secret that changed in between would stay in memory as it was before.
+    let world = World::new().await;
+    let before = world.core.snapshots.held();
+    let issuer = Change { number: before.change, kind: ChangeKind::Issuer, key: "github".into() };
+    let changes = Changes { now: before.change, complete: true, list: vec![issuer] };
+    world.apply(DEPLOY).await;
+    let next = super::load::changed(world.core.store(), before, &changes).await.unwrap();
+    assert_eq!((next.change, next.policies.len()), (changes.now, 1));
 }
 
 #[tokio::test]

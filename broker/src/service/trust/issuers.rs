@@ -1,18 +1,20 @@
 //! Issuer entries: whom the broker believes.
 //!
 //! A changed entry decides what its policies mean, so an apply compiles them all against
-//! it and is refused if one breaks: nothing is left behind that grants nothing silently.
+//! it and is refused if one breaks or would wait to be pinned: nothing is left behind
+//! that grants nothing silently.
 
 use std::collections::BTreeSet;
 
 use segura_model::api::{AppliedIssuer, Change};
 use segura_model::audit::{Event, Outcome, Record};
-use segura_model::issuer::IssuerDraft;
+use segura_model::issuer::{Audience, IssuerDraft};
+use segura_model::policy::{PolicyDraft, TrustPolicy};
 use segura_model::{IssuerEntry, IssuerId};
 use segura_store::{StoredIssuer, Tx};
 use serde_json::json;
 
-use super::catalogue::{Catalogue, CompileError};
+use super::catalogue::{Catalogue, CompileError, preset};
 use super::diff::diff;
 use super::policies::Run;
 use super::{TrustError, TrustService, check_count};
@@ -30,14 +32,14 @@ impl TrustService {
         origin: Origin,
     ) -> Result<Vec<AppliedIssuer>, TrustError> {
         check_count(drafts.len())?;
-        let entries = compile(drafts)?;
+        let entries = compile(drafts, &self.audiences)?;
         if run == Run::Dry {
             let catalogue = Catalogue::stored(self.core.store()).await?;
             return Ok(plan(catalogue, entries)?.into_iter().map(|step| step.applied).collect());
         }
         let record = self.core.record(Event::IssuerApply, Outcome::Changed, by.into(), origin);
         let author = by.name.to_string();
-        let unit = self.core.writer.run(move |tx| {
+        let unit = self.core.run_by(by, origin, move |tx| {
             Box::pin(async move {
                 let steps = plan(Catalogue::in_transaction(tx).await?, entries)?;
                 for step in &steps {
@@ -71,7 +73,7 @@ impl TrustService {
         origin: Origin,
     ) -> Result<(), TrustError> {
         let record = self.core.record(Event::IssuerRemove, Outcome::Changed, by.into(), origin);
-        self.core.writer.run(move |tx| Box::pin(remove(tx, id, record))).await?;
+        self.core.run_by(by, origin, move |tx| Box::pin(remove(tx, id, record))).await?;
         self.core.catch_up().await;
         Ok(())
     }
@@ -100,10 +102,10 @@ impl Step {
     }
 }
 
-fn compile(drafts: Vec<IssuerDraft>) -> Result<Vec<IssuerEntry>, TrustError> {
+fn compile(drafts: Vec<IssuerDraft>, own: &[Audience]) -> Result<Vec<IssuerEntry>, TrustError> {
     let mut ids = BTreeSet::new();
     let mut entries = Vec::with_capacity(drafts.len());
-    for draft in drafts {
+    for mut draft in drafts {
         let issuer = draft.issuer.clone();
         if !ids.insert(issuer.clone()) {
             return Err(TrustError::Duplicate(issuer.to_string()));
@@ -113,6 +115,7 @@ fn compile(drafts: Vec<IssuerDraft>) -> Result<Vec<IssuerEntry>, TrustError> {
             issuer: issuer.clone(),
             preset: draft.preset.clone(),
         })?;
+        draft.audiences_or(preset, own);
         let refuse = |why: String| TrustError::IssuerDraft { issuer, why };
         entries.push(draft.compile(preset).map_err(|error| refuse(error.to_string()))?);
     }
@@ -133,23 +136,38 @@ fn plan(mut catalogue: Catalogue, entries: Vec<IssuerEntry>) -> Result<Vec<Step>
         steps.push(Step { before, applied: AppliedIssuer { change, entry, warnings } });
     }
     IssuerSet::build(catalogue.issuers.values().cloned().collect())?;
-    let changed: BTreeSet<&IssuerId> = steps.iter().map(|step| &step.applied.entry.id).collect();
-    check_policies(&catalogue, &changed)?;
+    steps.iter().try_for_each(|step| check_policies(&catalogue, step))?;
     Ok(steps)
 }
 
-/// Every policy of a changed entry must still compile against it.
-fn check_policies(catalogue: &Catalogue, changed: &BTreeSet<&IssuerId>) -> Result<(), TrustError> {
-    let mut broken = Vec::new();
-    let touched = catalogue.policies.values().filter(|policy| changed.contains(&policy.issuer));
+/// Every policy of a changed entry must still compile against it, and grant what it grants.
+fn check_policies(catalogue: &Catalogue, step: &Step) -> Result<(), TrustError> {
+    let issuer = &step.applied.entry.id;
+    let (mut broken, mut disarmed) = (Vec::new(), Vec::new());
+    let touched = catalogue.policies.values().filter(|policy| policy.issuer == *issuer);
     for draft in touched.filter_map(|stored| catalogue.draft(&stored.name)) {
-        match catalogue.compile(draft) {
-            Ok(_) => {}
+        match catalogue.compile(draft.clone()) {
+            Ok(policy) if policy.is_active() || !was_active(draft, step) => {}
+            Ok(policy) => disarmed.push(policy.name().clone()),
             Err(CompileError::Policy(error)) => broken.push(error),
             Err(error) => return Err(error.into()),
         }
     }
-    if broken.is_empty() { Ok(()) } else { Err(TrustError::Policies(broken)) }
+    disarmed.truncate(10);
+    match (broken.is_empty(), disarmed.is_empty()) {
+        (false, _) => Err(TrustError::Policies(broken)),
+        (true, false) => {
+            Err(TrustError::IssuerDisarms { issuer: issuer.clone(), policies: disarmed })
+        }
+        (true, true) => Ok(()),
+    }
+}
+
+/// Whether a policy granted something under the entry as it was.
+fn was_active(draft: PolicyDraft, step: &Step) -> bool {
+    let Some(before) = &step.before else { return false };
+    let Ok(preset) = preset(before) else { return false };
+    TrustPolicy::compile(draft, before, preset).is_ok_and(|policy| policy.is_active())
 }
 
 async fn remove(tx: &mut Tx, id: IssuerId, mut record: Record) -> Result<(), TrustError> {

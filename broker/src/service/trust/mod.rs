@@ -18,6 +18,7 @@ pub(crate) mod seen;
 
 use std::sync::Arc;
 
+use segura_model::issuer::Audience;
 use segura_model::policy::PolicyError;
 use segura_model::{Class, Classify, DenialId, IssuerId, PolicyName};
 use segura_store::StoreError;
@@ -59,6 +60,18 @@ pub enum TrustError {
         /// Which rule.
         why: String,
     },
+    /// Active policies would grant nothing under the entry as it would be.
+    #[error(
+        "with issuer `{issuer}` so changed, policies that are active would become pending and \
+         grant nothing: {}; give each an `anchor`, or remove it, first",
+        .policies.iter().map(PolicyName::as_str).collect::<Vec<_>>().join(", ")
+    )]
+    IssuerDisarms {
+        /// Which entry.
+        issuer: IssuerId,
+        /// They, at most ten.
+        policies: Vec<PolicyName>,
+    },
     /// Policies speak of the entry that would be removed.
     #[error(
         "policies speak of issuer `{issuer}`: {}; remove them first",
@@ -77,7 +90,7 @@ pub enum TrustError {
     #[error(transparent)]
     IssuerSet(#[from] IssuerSetError),
     /// Nothing to pin.
-    #[error("policy `{0}` is active: there is nothing to pin")]
+    #[error("policy `{0}` is active already: there is nothing to pin")]
     NotPending(PolicyName),
     /// Several sets of ids were seen, or none.
     #[error("policy `{policy}` cannot be pinned without ids: {why}")]
@@ -111,6 +124,7 @@ impl Classify for TrustError {
             Self::Claims { .. } => Class::bad_request("claims-unsuitable"),
             Self::DenialNotFound(_) => Class::not_found("denial-not-found"),
             Self::Duplicate(_) => Class::bad_request("applied-twice"),
+            Self::IssuerDisarms { .. } => Class::conflict("issuer-disarms"),
             Self::IssuerDraft { .. } => Class::bad_request("issuer-invalid"),
             Self::IssuerInUse { .. } => Class::conflict("issuer-in-use"),
             Self::IssuerNotFound(_) => Class::not_found("issuer-not-found"),
@@ -133,12 +147,16 @@ impl Classify for TrustError {
 #[derive(Clone)]
 pub struct TrustService {
     core: Arc<Core>,
+    /// What tokens for this server are meant for: its URLs, as configured.
+    audiences: Arc<[Audience]>,
 }
 
 impl TrustService {
-    /// The service over this core.
-    pub const fn new(core: Arc<Core>) -> Self {
-        Self { core }
+    /// The service over this core, for a server of these URLs.
+    pub fn new(core: Arc<Core>, urls: &[String]) -> Self {
+        // A URL too long for an audience is none.
+        let audiences = urls.iter().filter_map(|url| url.parse().ok()).collect();
+        Self { core, audiences }
     }
 }
 

@@ -41,7 +41,7 @@ impl TrustService {
         }
         let record = self.core.record(Event::PolicyApply, Outcome::Changed, by.into(), origin);
         let author = by.name.to_string();
-        let unit = self.core.writer.run(move |tx| {
+        let unit = self.core.run_by(by, origin, move |tx| {
             Box::pin(async move {
                 let names: Vec<PolicyName> =
                     drafts.iter().map(|draft| draft.policy.clone()).collect();
@@ -85,7 +85,7 @@ impl TrustService {
     ) -> Result<(), TrustError> {
         let record = self.core.record(Event::PolicyRemove, Outcome::Changed, by.into(), origin);
         let gone = name.clone();
-        self.core.writer.run(move |tx| Box::pin(remove(tx, name, record))).await?;
+        self.core.run_by(by, origin, move |tx| Box::pin(remove(tx, name, record))).await?;
         self.core.seen.forget(&gone);
         self.core.catch_up().await;
         Ok(())
@@ -99,17 +99,22 @@ impl TrustService {
         by: &Operator,
         origin: Origin,
     ) -> Result<PolicyView, TrustError> {
-        let ids = if ids.is_empty() { self.ids_seen(&name)? } else { ids };
+        let ids = if ids.is_empty() { self.ids_seen(&name).await? } else { ids };
         let record = self.core.record(Event::PolicyPin, Outcome::Changed, by.into(), origin);
         let (pinned, author) = (name.clone(), by.name.to_string());
-        self.core.writer.run(move |tx| Box::pin(pin(tx, name, ids, record, author))).await?;
+        self.core
+            .run_by(by, origin, move |tx| Box::pin(pin(tx, name, ids, record, author)))
+            .await?;
         self.core.seen.forget(&pinned);
         self.core.catch_up().await;
         self.policy(&pinned).await
     }
 
     /// The ids to pin when none are given: only if there is no choice to be made.
-    fn ids_seen(&self, name: &PolicyName) -> Result<Ids, TrustError> {
+    async fn ids_seen(&self, name: &PolicyName) -> Result<Ids, TrustError> {
+        if self.policy(name).await?.pending.is_none() {
+            return Err(TrustError::NotPending(name.clone()));
+        }
         let unclear = |why| TrustError::PinUnclear { policy: name.clone(), why };
         let mut seen = self.core.seen.of(name);
         match seen.len() {

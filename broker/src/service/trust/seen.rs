@@ -2,7 +2,8 @@
 //!
 //! They wait here for an operator to confirm them with `segura policy pin`. In memory and
 //! of this node only: the refusal that taught them is in the ledger with the same ids.
-//! Bounded, and fed only by refusals within their quota.
+//! Bounded, and fed by what is granted or recorded whole: a stranger beyond the quota is
+//! not asked about.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

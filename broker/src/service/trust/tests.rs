@@ -12,7 +12,7 @@ use serde_json::json;
 use super::TrustError;
 use super::policies::Run;
 use crate::service::refusals::Refusing;
-use crate::service::testing::{DEPLOY, World, origin};
+use crate::service::testing::{DEPLOY, URL, World, origin};
 
 const PENDING: &str = "
 policy: pending-one
@@ -182,4 +182,85 @@ async fn an_unknown_refusal_says_where_it_may_have_gone() {
     let error = world.app.trust.denial(DenialId::from_bytes([7; 16])).await.unwrap_err();
     assert_eq!(error.class().code, "denial-not-found");
     assert!(error.to_string().contains("--event summary"));
+}
+
+#[tokio::test]
+async fn ids_are_seen_whoever_else_pins_them() {
+    let world = World::with_job().await;
+    world.apply(PENDING).await;
+    let seen = async || {
+        let name = "pending-one".parse().unwrap();
+        world.app.trust.policy(&name).await.unwrap().pending.unwrap()
+    };
+    // Refused as the owner of what another policy pins.
+    let elsewhere = world.token("1", &json!({ "ref": "refs/heads/other" }));
+    assert!(world.deliver(elsewhere, "k", &["db/prod/password"]).await.is_err());
+    assert!(seen().await.contains("seen: repository_id=456789"), "{}", seen().await);
+
+    // Granted by another policy.
+    world.apply(&PENDING.replace("['db/prod/*']", "['db/**']")).await;
+    assert!(!seen().await.contains("seen"));
+    world.deliver(world.token("2", &json!({})), "k", &["db/prod/password"]).await.unwrap();
+    assert!(seen().await.contains("seen: repository_id=456789"));
+
+    let pin = async |name: &str| {
+        let name = name.parse().unwrap();
+        world.app.trust.policy_pin(name, BTreeMap::new(), &world.admin, origin()).await
+    };
+    let active = pin("payments-deploy").await.unwrap_err();
+    assert!(matches!(active, TrustError::NotPending(_)));
+    assert!(active.to_string().contains("active already"), "{active}");
+    assert!(matches!(pin("none").await, Err(TrustError::PolicyNotFound(_))));
+    assert_eq!(pin("pending-one").await.unwrap().pending, None);
+}
+
+#[tokio::test]
+async fn the_servers_urls_are_the_audiences_unless_others_are_named() {
+    let world = World::new().await;
+    let applied = async |draft: serde_json::Value| {
+        let draft: IssuerDraft = serde_json::from_value(draft).unwrap();
+        let (by, from) = (&world.admin, origin());
+        let applied = world.app.trust.issuers_apply(vec![draft], Run::Dry, by, from).await;
+        let entry = applied.unwrap().remove(0).entry;
+        entry.audiences.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let gitlab = json!({ "issuer": "gitlab", "preset": "gitlab" });
+    assert_eq!(applied(gitlab.clone()).await, [URL]);
+    let mut named = gitlab;
+    named["audiences"] = json!(["other"]);
+    assert_eq!(applied(named).await, ["other"]);
+    let azure = json!({ "issuer": "azure", "preset": "azure-devops",
+        "iss": "https://vstoken.dev.azure.com/0cb6cf06-6e44-4a04-a8e5-3a2f1b0e7d51" });
+    assert_eq!(applied(azure).await, ["api://AzureADTokenExchange"]);
+}
+
+#[tokio::test]
+async fn an_issuer_change_that_would_disarm_a_policy_is_refused() {
+    let world = World::new().await;
+    world.apply("policy: own-job\nissuer: own\nclaims: { sub: job-1 }\nread: ['a']\n").await;
+    let apply = async |shared: bool, run| {
+        let draft: IssuerDraft = serde_json::from_value(json!({
+            "issuer": "own", "preset": "oidc", "iss": "https://ci.example", "shared": shared,
+            "algorithms": ["ES256"],
+        }))
+        .unwrap();
+        world.app.trust.issuers_apply(vec![draft], run, &world.admin, origin()).await
+    };
+    for run in [Run::Dry, Run::Real] {
+        let error = apply(true, run).await.unwrap_err();
+        assert_eq!(error.class().code, "issuer-disarms");
+        assert!(error.to_string().contains("own-job"), "{error}");
+    }
+    assert!(!world.app.trust.issuer(&"own".parse().unwrap()).await.unwrap().shared);
+    apply(false, Run::Real).await.unwrap();
+    world
+        .app
+        .trust
+        .policy_remove("own-job".parse().unwrap(), &world.admin, origin())
+        .await
+        .unwrap();
+    apply(true, Run::Real).await.unwrap();
+    // Pending before and after: nothing is lost.
+    world.apply("policy: own-job\nissuer: own\nclaims: { sub: job-1 }\nread: ['a']\n").await;
+    apply(true, Run::Real).await.unwrap();
 }

@@ -13,11 +13,11 @@ use crate::print;
 /// Add or replace the issuer entries of files, all or none.
 ///
 /// A file is YAML, one entry or several parted by `---`. Presets: github, gitlab,
-/// azure-devops, kubernetes, and oidc for any other issuer.
+/// azure-devops, kubernetes, and oidc for any other issuer. Without `audiences`, tokens
+/// must be for one of the server's URLs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
-  printf 'issuer: github\\npreset: github\\naudiences: [https://segura.example]\\n' |
-    segura issuer apply -f -
+  printf 'issuer: github\\npreset: github\\n' | segura issuer apply -f -
   segura issuer apply -f issuers/ --dry-run")]
 pub(crate) struct Args {
     /// A file, a directory of files, or `-` for standard input; may be repeated

@@ -1,7 +1,7 @@
 //! Issuer files: YAML, one entry or several; JSON is YAML too.
 
 use segura_model::issuer::IssuerDraft;
-use segura_model::policy::nearest;
+use segura_model::yaml;
 use serde_saphyr::Error as YamlError;
 
 use crate::documents::Document;
@@ -23,20 +23,10 @@ pub(crate) fn parse(document: &Document) -> Result<Vec<IssuerDraft>, CliError> {
 }
 
 fn refusal(document: &Document, error: &YamlError) -> CliError {
-    let place = match error.location() {
-        Some(at) => format!("{}:{}:{}", document.name, at.line(), at.column()),
-        None => document.name.clone(),
-    };
-    let what = match error {
-        YamlError::SerdeUnknownField { field, expected, .. } => {
-            let near = nearest(field, expected.iter().copied());
-            let near = near.map(|key| format!(": did you mean `{key}`?")).unwrap_or_default();
-            format!("unknown key `{field}`{near}; known here: {}", expected.join(", "))
-        }
-        YamlError::Message { msg, .. } => msg.clone(),
-        other => other.to_string(),
-    };
-    CliError::Usage(format!("{place}: {what}"))
+    let place = error
+        .location()
+        .map_or_else(String::new, |at| format!("line {}, column {}: ", at.line(), at.column()));
+    CliError::Usage(format!("{}: {place}{}", document.name, yaml::words(error)))
 }
 
 #[cfg(test)]
@@ -59,7 +49,7 @@ mod tests {
     #[test]
     fn a_misspelt_key_is_named_with_its_line_and_neighbour() {
         let error = read("issuer: github\npreset: github\naudience: x\n").unwrap_err();
-        assert!(error.starts_with("issuers.yaml:3:"), "{error}");
+        assert!(error.starts_with("issuers.yaml: line 3, column 1: "), "{error}");
         assert!(error.contains("did you mean `audiences`"), "{error}");
     }
 

@@ -64,7 +64,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
 
 fn read_claims(path: &Path) -> Result<Claims, CliError> {
     Claims::parse(&files::read_bytes(path, LIMIT)?)
-        .map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
+        .map_err(|error| CliError::Usage(format!("{}: {error}", files::shown(path))))
 }
 
 fn explanation(answer: &ExplainAnswer) -> String {

@@ -98,9 +98,7 @@ pub(crate) fn read(
     let mut fields = BTreeMap::new();
     for Assignment { field, source } in assignments {
         let value = match source {
-            Source::File(path) => {
-                cut(files::read_secret(path, LIMIT).map_err(encode)?, line_break)
-            }
+            Source::File(path) => cut(files::read_secret(path, LIMIT).map_err(encode)?, line_break),
             Source::Inline(value) => value.clone(),
             Source::Stdin => cut(typed(&format!("{field}: "))?, line_break),
         };
@@ -172,7 +170,7 @@ fn read_object(path: &Path) -> Result<BTreeMap<FieldName, SecretText>, CliError>
         CliError::Usage(format!(
             "{} is not a JSON object of text fields (line {}, column {}): expected \
              {{\"user\": \"…\", \"password\": \"…\"}}",
-            path.display(),
+            files::shown(path),
             error.line(),
             error.column()
         ))

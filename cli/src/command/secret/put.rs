@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use segura_model::api::{FieldValues, SecretPut};
+use segura_model::api::{FieldValues, MetaField, SecretPut};
 use segura_model::name::Owner;
 use segura_model::{Clock, Seconds, SecretPath, SecretText, SystemClock, Tag, Timestamp};
 
@@ -14,7 +14,8 @@ use crate::{moment, print};
 /// Write a new version; without FIELD=…, standard input becomes the field `value`.
 ///
 /// A value of one line loses its final line break; text of several lines is kept as it
-/// is. Metadata that is left out is removed: a write replaces, it never merges.
+/// is. The fields replace those of the version before; owner, tags, maximum age and expiry
+/// are kept unless they are given, or taken away with --clear.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   printf %s \"$NEW\" | segura secret put db/prod/password
@@ -47,6 +48,9 @@ pub(crate) struct Args {
     /// When it stops being given: 2027-01-31 or 2027-01-31T12:00:00Z
     #[arg(long, value_name = "WHEN", value_parser = moment::parse)]
     expires_at: Option<Timestamp>,
+    /// Take away what is known of it: owner, tags, max_age or expires_at; may be repeated
+    #[arg(long, value_name = "WHAT")]
+    clear: Vec<MetaField>,
 }
 
 /// Run `segura secret put`.
@@ -71,6 +75,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
         tags: args.tags,
         max_age: args.max_age,
         expires_at: args.expires_at,
+        clear: args.clear,
         expected_version: args.expected_version,
     };
     let answer = context.block_on(operator.secret_put(&args.path, &secret))?;

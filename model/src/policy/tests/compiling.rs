@@ -249,6 +249,7 @@ fn unwise_policies_are_warned_about() {
     assert_eq!(forge("claims: {ref: x}\nread: [a]"), ["any-runner"]);
     for (claim, code) in [
         ("ref: {glob: 'refs/**'}", "wide-ref"),
+        ("ref: 'refs/heads/*'", "literal-star"),
         ("environment: prod", "unprotected-environment"),
         ("ref: {glob: '^refs/*'}", "foreign-glob"),
         ("ref: {glob: 'refs/heads/.*'}", "foreign-glob"),

@@ -247,3 +247,15 @@ fn a_trace_survives_its_json_and_carries_no_control_characters() {
     assert!(!json.contains('\u{202e}') && !json.contains("\\n"));
     assert!(json.len() < 4000);
 }
+
+#[test]
+fn the_nearest_policies_that_fit_are_kept_whole() {
+    let policies = ["a", "b", "c", "d"].map(|name| policy(&FORGE, name, OURS)).to_vec();
+    let whole = all(&PolicySet::build(policies), &push(&json!({})));
+    let size = |trace: &Trace| serde_json::to_vec(&trace.policies).unwrap().len();
+    assert_eq!((whole.policies.len(), whole.clone().within(size(&whole))), (4, whole.clone()));
+    let half = whole.clone().within(size(&whole) / 2);
+    assert_eq!((half.policies.as_slice(), half.omitted), (&whole.policies[..2], 2));
+    assert!(size(&half) <= size(&whole) / 2 + 2);
+    assert_eq!(whole.within(0).omitted, 4);
+}

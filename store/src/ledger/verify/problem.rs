@@ -7,7 +7,7 @@ use segura_model::ChainId;
 /// The most problems that a report lists; more are counted.
 const LISTED: usize = 1000;
 
-/// What [`verify`](crate::ledger::verify) found.
+/// What [`verify`](crate::ledger::verify()) found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VerifyReport {
     /// How many chains were read.
@@ -38,6 +38,8 @@ pub enum ProblemKind {
     BeyondHead,
     /// The record's body does not match the digest in the record.
     Body,
+    /// The record's body is gone; the record itself still proves when it was and of what.
+    BodyMissing,
     /// Whole chains are missing before this one.
     ChainsMissing {
         /// The number of the first in the register.
@@ -110,6 +112,7 @@ impl fmt::Display for ProblemKind {
         match self {
             Self::BeyondHead => f.write_str("stands after the head of its chain"),
             Self::Body => f.write_str("its body was changed"),
+            Self::BodyMissing => f.write_str("its body was removed"),
             Self::ChainsMissing { first, last } => {
                 write!(f, "the chains registered as numbers {first} to {last} are missing")
             }

@@ -1,0 +1,128 @@
+//! Mistakes of a tired person, made with the real binary and without a broker: what is
+//! said, to whom, with which exit code, and what is left alone.
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const TOKEN: &str = "sgo_Ze2vQB6QFWjlLAadSYbxrt6p5GI5JAkOoPqGaqntTPZ1WD5yN";
+
+fn segura(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_segura"))
+        .env_clear()
+        .env("SEGURA_URL", "http://127.0.0.1:9")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts")
+}
+
+/// What was said on standard error; nothing may stand on standard output.
+fn refused(arguments: &[&str], code: i32) -> String {
+    let output = segura(arguments);
+    let told = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+    assert!(output.stdout.is_empty(), "{arguments:?}: {:?}", output.stdout);
+    told
+}
+
+#[test]
+fn a_program_is_told_in_json_what_is_wrong_with_the_command_line() {
+    for arguments in [
+        &["--json", "operator", "lss"][..],
+        &["secret", "get", "a b", "--json"],
+        &["policy", "apply", "p.yaml", "--json"],
+    ] {
+        let told: Value = serde_json::from_str(&refused(arguments, 2)).expect("one JSON object");
+        assert_eq!(told["error"]["code"], "usage", "{told}");
+    }
+    let told = refused(&["exec", "--secret", "a > A", "--", "jq", "--json", "--bad"], 2);
+    assert!(serde_json::from_str::<Value>(&told).is_err(), "that flag was the command's: {told}");
+}
+
+#[test]
+fn a_forgotten_sign_is_named() {
+    let told = refused(&["exec", "--secret", "db/prod/password > P", "./deploy.sh"], 2);
+    assert!(told.contains("help: write `--` before the command"), "{told}");
+    let told = refused(&["exec", "--secret", "db/prod/password", "--", "true"], 2);
+    assert!(told.contains("help: ") && told.contains("the shell"), "{told}");
+    let told = refused(&["policy", "explain", "--token-file", "job.token"], 2);
+    assert!(told.contains("--job-token"), "{told}");
+}
+
+#[test]
+fn a_token_or_a_value_in_the_wrong_place_is_not_repeated() {
+    for arguments in [
+        &["login", TOKEN][..],
+        &["operator", "ls", "--token-file", TOKEN],
+        &["operator", "ls", "--token-file", TOKEN, "--json"],
+        &["secret", "put", "db/prod/password", TOKEN],
+        &["secret", "put", "db/prod/password", TOKEN, "--json"],
+    ] {
+        let told = refused(arguments, 2);
+        assert!(!told.contains(&TOKEN[4..16]), "{told}");
+    }
+    let told = refused(&["secret", "put", "db/prod/password", "hunter2+/=="], 2);
+    assert!(told.contains("FIELD=@FILE") && !told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn nothing_piped_in_is_not_a_new_version() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let token = folder.path().join("token");
+    std::fs::write(&token, TOKEN).expect("written");
+    let token = token.display().to_string();
+    let told = refused(&["secret", "put", "db/prod/password", "--token-file", &token], 2);
+    assert!(told.contains("empty") && told.contains("nothing was written"), "{told}");
+}
+
+#[test]
+fn a_file_that_was_named_by_mistake_survives() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = folder.path().join("id_ed25519");
+    std::fs::write(&key, "-----BEGIN OPENSSH PRIVATE KEY-----\n").expect("written");
+    std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).expect("it is ours");
+    let name = key.display().to_string();
+    for arguments in [
+        &["session", "end", "--session-file", &name][..],
+        &["exec", "--token-file", &name, "--session-file", &name, "--", "true"],
+    ] {
+        let told = refused(arguments, 4);
+        assert!(told.contains("something else"), "{told}");
+    }
+    let content = std::fs::read_to_string(&key).expect("it is there");
+    assert!(content.starts_with("-----BEGIN"), "{content}");
+}
+
+#[test]
+fn a_guard_that_is_missing_stops_init_before_anything_is_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (config, data, guard) = (path("segura.toml"), path("data"), path("passphrase"));
+    let told = refused(
+        &[
+            "init",
+            "--url",
+            "https://segura.example",
+            "--config",
+            &config,
+            "--data-dir",
+            &data,
+            "--passphrase-file",
+            &guard,
+        ],
+        2,
+    );
+    assert!(told.contains(&guard), "the file is named: {told}");
+    assert_eq!(folder.path().read_dir().expect("a folder").count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn help_for_a_reader_that_has_gone_is_no_failure() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_segura"));
+    let status = command.arg("--help").stdout(writer).status().expect("the program starts");
+    assert!(status.success(), "{status}");
+}
