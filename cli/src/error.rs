@@ -118,14 +118,15 @@ impl CliError {
                  `chmod 600 {}`",
                 path.display()
             ),
-            Self::Local(LocalError::Start(error)) => return start_hint(error),
             Self::Local(LocalError::OtherInit) => {
                 "use its guard (the key file or passphrase) and its operator's \
                  credential; this run left nothing behind"
                     .to_owned()
             }
             Self::Sdk(error) => return sdk_hint(error),
-            Self::Start(error) => return start_hint(error),
+            Self::Local(LocalError::Start(error)) | Self::Start(error) => {
+                return start_hint(error);
+            }
             Self::Exec(ExecError::Bindings { fault: WantedError::Arrow(line), .. })
                 if !line.contains('>') =>
             {

@@ -170,8 +170,8 @@ mod tests {
         assert!(told_of_one.contains("/nowhere/segura.toml: cannot be read"), "{told_of_one}");
         assert!(!told_of_one.contains("no configuration file"), "{told_of_one}");
         if ConfigFile::default().find().is_none() {
-            let told_of_none = told(None);
-            assert!(told_of_none.contains("--config"), "{told_of_none}");
+            let without = told(None);
+            assert!(without.contains("--config"), "{without}");
         }
     }
 

@@ -107,7 +107,9 @@ fn hand_over(
     let mut files = Vec::new();
     write_all(place, session, &bound, &mut files).inspect_err(|_| {
         // Nobody will be told of them: they would stay for whoever comes next.
-        files.iter().for_each(|path| drop(std::fs::remove_file(path)));
+        for path in &files {
+            drop(std::fs::remove_file(path));
+        }
     })?;
     Ok(files)
 }

@@ -26,13 +26,12 @@ pub(crate) struct Args {}
 /// Run `segura login`.
 pub(crate) fn run(_args: Args, context: &Context) -> Result<(), CliError> {
     let path = credentials::path(&context.env)?;
-    let token = match context.token_file() {
-        Some(path) => files::read_operator_token(&path)?,
-        None => {
-            let token = terminal::read_token_input("Operator credential (sgo_…): ")?;
-            files::check_operator_token(&token, Path::new("-"))?;
-            token
-        }
+    let token = if let Some(path) = context.token_file() {
+        files::read_operator_token(&path)?
+    } else {
+        let token = terminal::read_token_input("Operator credential (sgo_…): ")?;
+        files::check_operator_token(&token, Path::new("-"))?;
+        token
     };
     let (client, options) = context.client_and_options()?;
     let me = context.block_on(client.operator(token.clone()).itself())?;

@@ -39,7 +39,9 @@ pub(crate) fn misused(format: Format, words: &str, help: Option<&str>) {
         Format::Json => note(&machine_misused(words, help).to_string()),
         Format::Person => {
             words.lines().for_each(note);
-            help.iter().for_each(|help| note(&format!("help: {help}")));
+            if let Some(help) = help {
+                note(&format!("help: {help}"));
+            }
         }
     }
 }

@@ -111,7 +111,7 @@ segura policy explain --job-token target.token
 /// A path as a shell takes it for one word.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    shlex::try_quote(&text).map_or_else(|_| text.clone(), |word| word.into_owned())
+    shlex::try_quote(&text).map_or_else(|_| text.clone(), std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

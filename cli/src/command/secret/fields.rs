@@ -60,6 +60,7 @@ impl FromStr for Assignment {
 
 /// An argument as it was typed. The parser of the command line would repeat what it does
 /// not understand, and that may be a value where `FIELD=` was forgotten.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a parser of arguments")]
 pub(crate) fn unparsed(text: &str) -> Result<SecretText, Infallible> {
     Ok(SecretText::new(text))
 }
@@ -93,7 +94,7 @@ pub(crate) fn read(
     if assignments.is_empty() {
         let field = only_field();
         let value = cut(typed("Value: ")?, line_break);
-        return Ok(BTreeMap::from([(field.clone(), not_empty(&field, value)?)]));
+        return Ok(BTreeMap::from([(field.clone(), not_empty("the value", value)?)]));
     }
     let mut fields = BTreeMap::new();
     for Assignment { field, source } in assignments {
@@ -102,7 +103,7 @@ pub(crate) fn read(
             Source::Inline(value) => value.clone(),
             Source::Stdin => cut(typed(&format!("{field}: "))?, line_break),
         };
-        if fields.insert(field.clone(), not_empty(field, value)?).is_some() {
+        if fields.insert(field.clone(), not_empty(&format!("`{field}`"), value)?).is_some() {
             return Err(CliError::Usage(format!("field `{field}` is given twice")));
         }
     }
@@ -115,10 +116,10 @@ fn typed(prompt: &str) -> Result<SecretText, CliError> {
 
 /// An empty value is nearly always a variable that was not set or a command that failed,
 /// and would be in force at once. In a JSON file it stands there on purpose.
-fn not_empty(field: &FieldName, value: SecretText) -> Result<SecretText, CliError> {
+fn not_empty(what: &str, value: SecretText) -> Result<SecretText, CliError> {
     if value.is_empty() {
         return Err(CliError::Usage(format!(
-            "the value of `{field}` is empty, and nothing was written: did the command before \
+            "{what} is empty, and nothing was written: did the command before \
              the `|` fail, or is a variable not set? An empty value that is meant comes from \
              --from-file"
         )));
