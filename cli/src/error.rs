@@ -127,8 +127,8 @@ impl CliError {
             Self::Local(LocalError::Start(error)) | Self::Start(error) => {
                 return start_hint(error);
             }
-            Self::Exec(ExecError::Bindings { fault: WantedError::Arrow(line), .. })
-                if !line.contains('>') =>
+            Self::Exec(ExecError::Bindings { place, fault: WantedError::Arrow(line) })
+                if place.starts_with("--secret") && !line.contains('>') =>
             {
                 "the whole of it stands in quotes, as in --secret 'db/prod/password > \
                  DB_PASSWORD': a bare `>` is taken by the shell"

@@ -91,7 +91,7 @@ fn details(problem: &Problem) -> Vec<String> {
     }
     // A single one stands in the first line already.
     let told = |fault: &SecretFault| problem.detail.contains(&fault.detail);
-    if !problem.secrets.iter().all(told) {
+    if problem.secrets.len() > 1 || !problem.secrets.iter().all(told) {
         let mut table = Table::new(&["secret", "why"], "");
         for fault in &problem.secrets {
             table.row([fault.path.to_string(), fault.detail.clone()]);
