@@ -43,6 +43,7 @@ pub async fn check<B: MessageBody + 'static>(
         }
         Access::Presented | Access::Public | Access::Session | Access::SessionOrOperator(_) => {}
     }
+    request.extensions_mut().insert(Bearer(token));
     next.call(request).await
 }
 

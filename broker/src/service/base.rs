@@ -9,6 +9,7 @@ use segura_store::{BoxFuture, Store, StoreError, Tx, Writer};
 use segura_vault::{Keyring, Secrets, SecretsError, SessionTokens};
 
 use super::access::Operator;
+use super::opened::OpenedSessions;
 use super::refusals::Refusals;
 use super::snapshot::Snapshots;
 use super::trust::seen::Seen;
@@ -38,6 +39,7 @@ pub struct Core {
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) vault: Secrets,
     pub(crate) tokens: SessionTokens,
+    pub(crate) opened: OpenedSessions,
     pub(crate) snapshots: Snapshots,
     pub(crate) refusals: Refusals,
     pub(crate) seen: Seen,
@@ -77,6 +79,7 @@ impl Core {
             vault: Secrets::start(writer.clone(), keyring, Arc::clone(&random)).await?,
             refusals: Refusals::new(writer.clone(), Arc::clone(&clock), Arc::clone(&random)),
             tokens: SessionTokens::new(keyring),
+            opened: OpenedSessions::default(),
             seen: Seen::default(),
             clock,
             random,

@@ -27,6 +27,7 @@ mod base;
 mod envelopes;
 mod granting;
 pub(crate) mod hex;
+mod opened;
 mod opening;
 mod quota;
 mod ticket;

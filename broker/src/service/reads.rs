@@ -120,7 +120,7 @@ pub(crate) async fn open_session(
     snapshot: &Snapshot,
     token: &SecretText,
     origin: Origin,
-) -> Result<Session, ReadError> {
+) -> Result<Arc<Session>, ReadError> {
     match Session::open(core, snapshot, token) {
         Ok(session) => Ok(session),
         Err(error) => Err(refuse_token(core, error, origin).await),
@@ -140,7 +140,7 @@ pub(crate) async fn refuse_token(core: &Core, error: SessionError, origin: Origi
 struct Attempt<'a> {
     core: &'a Core,
     snapshot: &'a Snapshot,
-    session: Session,
+    session: Arc<Session>,
     wanted: &'a WantedSecret,
     origin: Origin,
 }

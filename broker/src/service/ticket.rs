@@ -5,6 +5,7 @@
 //! decide. The change number that the session was opened under makes epochs exact.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use segura_model::audit::Actor;
 use segura_model::{
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Core;
+use super::opened::OpenedSessions;
 use super::snapshot::Snapshot;
 
 /// A session, as its token and its row say it.
@@ -107,7 +109,27 @@ impl Session {
         core: &Core,
         snapshot: &Snapshot,
         token: &SecretText,
-    ) -> Result<Self, SessionError> {
+    ) -> Result<Arc<Self>, SessionError> {
+        let key = OpenedSessions::key(token, snapshot.change);
+        let ticket = match core.opened.find(&key) {
+            Ok(session) => return session.still_lasts(core.clock.now()),
+            Err(ticket) => ticket,
+        };
+        let session = Arc::new(Self::unseal(core, snapshot, token)?);
+        // EXPOSE: only its length is asked.
+        core.opened.keep(ticket, key, Arc::clone(&session), token.expose().len());
+        Ok(session)
+    }
+
+    /// The expiry, which is asked of a token when it is unsealed.
+    fn still_lasts(self: Arc<Self>, now: Timestamp) -> Result<Arc<Self>, SessionError> {
+        if now >= self.expires_at {
+            return Err(SessionTokenError::Expired(self.expires_at).into());
+        }
+        Ok(self)
+    }
+
+    fn unseal(core: &Core, snapshot: &Snapshot, token: &SecretText) -> Result<Self, SessionError> {
         // EXPOSE: the sealed text is opened.
         let opened = core.tokens.open(token.expose(), core.clock.now())?;
         let ticket = Ticket::read(&opened)?;
