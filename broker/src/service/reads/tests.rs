@@ -107,10 +107,21 @@ async fn a_raised_epoch_stops_the_sessions_of_before() {
     read(&world.app, &session(&world, "new").await, "app/login").await.unwrap();
 }
 
+/// The session is kept opened after the first read: its expiry is asked all the same.
+#[tokio::test]
+async fn a_session_that_was_read_from_expires_all_the_same() {
+    let world = World::with_job().await;
+    let token = session(&world, "1").await;
+    read(&world.app, &token, "app/login").await.unwrap();
+    world.clock.advance(15 * 60);
+    assert_eq!(code(&world.app, &token, "app/login").await, "session-token-expired");
+}
+
 #[tokio::test]
 async fn a_removed_issuer_ends_the_reads_and_its_sessions_can_still_be_ended() {
     let world = World::with_job().await;
     let token = session(&world, "1").await;
+    read(&world.app, &token, "app/login").await.unwrap();
     let trust = &world.app.trust;
     let name = "payments-deploy".parse().unwrap();
     trust.policy_remove(name, &world.admin, origin()).await.unwrap();
