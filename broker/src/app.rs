@@ -8,6 +8,7 @@ use segura_store::{HeadMac, Store, Writer};
 use segura_vault::{Keyring, LedgerMac, OperatorTokens, SecretsError};
 
 use crate::config::Config;
+use crate::net::IssuerFiles;
 use crate::oidc::{IssuerSet, Verifier};
 use crate::service::audit::AuditService;
 use crate::service::authority::AuthorityService;
@@ -100,7 +101,7 @@ impl App {
             envelope_bytes: ENVELOPE_BYTES,
         });
         let urls = config.server.urls.iter().map(|url| url.as_str().to_owned()).collect();
-        Ok(Self::over(Arc::new(core.await?), &keyring, store, urls))
+        Ok(Self::over(Arc::new(core.await?), &keyring, store, urls, config.server.issuer_files))
     }
 
     /// Every service over this core.
@@ -109,6 +110,7 @@ impl App {
         keyring: &Keyring,
         store: Store,
         urls: Arc<[String]>,
+        files: IssuerFiles,
     ) -> Self {
         let mac: Arc<dyn HeadMac> = Arc::new(LedgerMac::new(keyring));
         let tokens = Arc::new(OperatorTokens::new(keyring));
@@ -123,7 +125,7 @@ impl App {
             secrets: SecretService::new(Arc::clone(&core), operators.clone()),
             operators,
             sessions: SessionService::new(Arc::clone(&core)),
-            trust: TrustService::new(Arc::clone(&core), &urls),
+            trust: TrustService::new(Arc::clone(&core), &urls, files),
             whoami: WhoamiService::new(Arc::clone(&core)),
             urls,
             watch: tokio::spawn(watch(Arc::clone(&core))),

@@ -171,7 +171,8 @@ impl Ground {
         random: Arc<dyn Random>,
         env: &dyn Env,
     ) -> Result<Self, StartError> {
-        let fetch = HttpFetch::new(&OutboundProxy::from_env(env)?)?;
+        let fetch =
+            HttpFetch::new(&OutboundProxy::from_env(env)?, config.server.issuer_files.clone())?;
         let store = Store::open(&config.database, OpenOptions::new(OpenMode::Exclusive)).await?;
         store.migrate().await?;
         check_world(&store, world).await?;

@@ -8,7 +8,7 @@ mod draft;
 mod url;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,22 @@ pub enum KeySource {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bearer_token_file: Option<PathBuf>,
     },
+}
+
+impl KeySource {
+    /// The files on the server that it names, with the keys of an issuer file that name them.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let (ca_file, token_file, jwks_file) = match self {
+            Self::JwksFile { path } => (None, None, Some(path)),
+            Self::Discovery { ca_file, bearer_token_file }
+            | Self::JwksUri { ca_file, bearer_token_file, .. } => {
+                (ca_file.as_ref(), bearer_token_file.as_ref(), None)
+            }
+        };
+        let named =
+            [("ca_file", ca_file), ("bearer_token_file", token_file), ("jwks_file", jwks_file)];
+        named.into_iter().filter_map(|(key, path)| Some((key, path?.as_path())))
+    }
 }
 
 /// How often one token may be used.

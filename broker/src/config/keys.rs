@@ -109,6 +109,15 @@ the TCP peer.",
     ),
     key(
         "server",
+        "issuer_files",
+        Form::List,
+        Some(""),
+        r#"["/etc/segura/issuers", "/var/run/secrets/kubernetes.io/serviceaccount"]"#,
+        "The folders in which issuer entries may name files: keys, authorities, tokens to
+send. Without any, `issuers` in `server.data_dir`.",
+    ),
+    key(
+        "server",
         "allow_plaintext_on_a_network",
         Form::Text,
         Some(""),

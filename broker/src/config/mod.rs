@@ -26,7 +26,7 @@ use std::time::Duration;
 use segura_plugins::Env;
 use segura_store::DatabaseUrl;
 
-use crate::net::Network;
+use crate::net::{IssuerFiles, Network};
 
 pub use guard::{GuardReadError, GuardSource, read_private};
 pub use problem::{ConfigErrors, Problem};
@@ -65,6 +65,8 @@ pub struct Server {
     pub data_dir: PathBuf,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// The folders in which issuer entries may name files.
+    pub issuer_files: IssuerFiles,
 }
 
 /// How connections are protected.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::guard::{GuardSource, read_private};
 use super::keys::{self, Form, Key, UNDERSTOOD};
 use super::problem::Problem;
 use super::{Config, Limits, LogFormat, Server, Telemetry, Tls};
+use crate::net::IssuerFiles;
 
 /// Read every setting; `None`, or problems, when one of them cannot be.
 pub(super) fn read(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Config> {
@@ -58,6 +59,7 @@ impl Reader<'_> {
         };
         let proxies = self.list("server", "trusted_proxies");
         let data_dir = self.path("server", "data_dir");
+        let issuer_files = data_dir.as_deref().map(|data_dir| self.issuer_files(data_dir));
         if urls.as_ref().is_some_and(Vec::is_empty) {
             let message = "say under which address callers know this server, such as \
                            https://segura.example.com";
@@ -69,7 +71,18 @@ impl Reader<'_> {
             metrics_listen: metrics?,
             data_dir: data_dir?,
             trusted_proxies: proxies?,
+            issuer_files: issuer_files?,
         })
+    }
+
+    fn issuer_files(&mut self, data_dir: &Path) -> IssuerFiles {
+        let mut folders = self.paths("server", "issuer_files");
+        if folders.is_empty() {
+            folders.push(data_dir.join(ISSUER_FILES));
+        }
+        // Entries name files from the root on; so must what they are compared with.
+        let absolute = folders.into_iter().filter_map(|folder| std::path::absolute(folder).ok());
+        IssuerFiles::new(absolute.collect())
     }
 
     fn tls(&mut self) -> Option<Tls> {
@@ -308,9 +321,21 @@ impl Reader<'_> {
     /// A path, if one is given. Those of the file count from its directory.
     fn path(&self, section: &'static str, name: &'static str) -> Option<PathBuf> {
         let text = self.text(section, name).filter(|text| !text.is_empty())?;
+        Some(self.located(section, name, &text))
+    }
+
+    fn paths(&self, section: &'static str, name: &'static str) -> Vec<PathBuf> {
+        let items = match self.settings.get(&(section, name)).map(|setting| &setting.value) {
+            Some(Value::List(items)) => items.as_slice(),
+            Some(Value::Text(_)) | None => &[],
+        };
+        items.iter().map(|text| self.located(section, name, text)).collect()
+    }
+
+    fn located(&self, section: &'static str, name: &'static str, path: &str) -> PathBuf {
         match self.origin(section, name) {
-            Some(Origin::File(directory)) => Some(directory.join(text)),
-            _ => Some(PathBuf::from(text)),
+            Some(Origin::File(directory)) => directory.join(path),
+            _ => PathBuf::from(path),
         }
     }
 
@@ -346,3 +371,5 @@ impl Reader<'_> {
 const POSTGRES: [&str; 2] = ["postgres", "postgresql"];
 /// The embedded database, under the data directory.
 const DATABASE_FILE: &str = "segura.db";
+/// Where issuer entries may name files when nothing is said, under the data directory.
+const ISSUER_FILES: &str = "issuers";

@@ -67,6 +67,20 @@ fn a_small_file_is_enough() {
 }
 
 #[test]
+fn issuer_entries_may_name_files_in_folders_of_the_servers() {
+    let written = Written::new();
+    let folders = |text: &str, vars: &[(&str, &str)]| {
+        written.load(text, vars, &[]).unwrap().server.issuer_files.to_string()
+    };
+    let beside = |name: &str| written.directory.path().join(name).display().to_string();
+    assert_eq!(folders(SMALL, &[]), beside("data/issuers"));
+    let listed = SMALL.replace("[guard]", "issuer_files = [\"trust\", \"/run/account\"]\n[guard]");
+    assert_eq!(folders(&listed, &[]), format!("{}, /run/account", beside("trust")));
+    let vars = [("SEGURA_SERVER__ISSUER_FILES", "/a, /b")];
+    assert_eq!(folders(SMALL, &vars), "/a, /b");
+}
+
+#[test]
 fn the_environment_stands_over_the_file_and_flags_over_that() {
     let written = Written::new();
     let vars = [

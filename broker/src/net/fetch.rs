@@ -15,12 +15,14 @@ use reqwest::{Certificate, Client, Response};
 use segura_model::SecretText;
 use tokio::io::AsyncReadExt;
 
+use super::issuer_files::IssuerFiles;
 use super::proxy::{OutboundProxy, ProxyError};
 use crate::oidc::{Fetch, FetchError, FetchRequest, Fetched, MAX_DOCUMENT};
 
 /// Fetches issuers' documents over HTTP, and reads them from files.
 pub struct HttpFetch {
     proxy: Option<reqwest::Proxy>,
+    files: IssuerFiles,
     time: Duration,
 }
 
@@ -30,9 +32,9 @@ pub struct HttpFetch {
 pub struct HttpFetchError(#[from] ProxyError);
 
 impl HttpFetch {
-    /// A fetcher that goes out through this proxy, if any.
-    pub fn new(proxy: &OutboundProxy) -> Result<Self, HttpFetchError> {
-        Ok(Self { proxy: proxy.to_reqwest()?, time: TIME })
+    /// A fetcher that goes out through this proxy, if any, and reads these files alone.
+    pub fn new(proxy: &OutboundProxy, files: IssuerFiles) -> Result<Self, HttpFetchError> {
+        Ok(Self { proxy: proxy.to_reqwest()?, files, time: TIME })
     }
 
     async fn get(&self, request: FetchRequest) -> Result<Fetched, FetchError> {
@@ -56,7 +58,7 @@ impl HttpFetch {
             .header(ACCEPT, "application/json, application/jwk-set+json")
             .header(ACCEPT_ENCODING, "identity");
         if let Some(path) = &request.bearer_token_file {
-            let token = read_token(path).await?;
+            let token = self.read_token(path).await?;
             // EXPOSE: the issuer's host asks for this token; redirects are not followed.
             get = get.bearer_auth(token.expose());
         }
@@ -93,13 +95,42 @@ impl HttpFetch {
             builder = builder.proxy(proxy.clone());
         }
         if let Some(path) = &request.ca_file {
-            let pem = read_file(path).await?;
+            let pem = self.read_file(path).await?;
             match Certificate::from_pem_bundle(&pem) {
                 Ok(roots) => builder = builder.tls_certs_only(roots),
                 Err(error) => return Ok(Err(error)),
             }
         }
         Ok(builder.build())
+    }
+
+    async fn read_file(&self, path: &Path) -> Result<Vec<u8>, FetchError> {
+        let unreadable = |error: std::io::Error| FetchError::File {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
+        // From here on the path has no links that could be turned elsewhere meanwhile.
+        let target = self.files.resolve(path).map_err(unreadable)?;
+        // Opening a pipe waits for its other end, on a thread that nothing ends.
+        if !tokio::fs::metadata(&target).await.map_err(unreadable)?.is_file() {
+            return Err(unreadable(std::io::Error::other("it is no ordinary file")));
+        }
+        let file = tokio::fs::File::open(target).await.map_err(unreadable)?;
+        let mut body = Vec::new();
+        let most = u64::try_from(MAX_DOCUMENT).unwrap_or(u64::MAX);
+        file.take(most + 1).read_to_end(&mut body).await.map_err(unreadable)?;
+        if body.len() > MAX_DOCUMENT {
+            return Err(FetchError::TooLong(path.display().to_string()));
+        }
+        Ok(body)
+    }
+
+    async fn read_token(&self, path: &Path) -> Result<SecretText, FetchError> {
+        let text = String::from_utf8(self.read_file(path).await?);
+        text.map(|text| SecretText::new(text.trim())).map_err(|_| FetchError::File {
+            path: path.to_owned(),
+            reason: "it is not text".to_owned(),
+        })
     }
 }
 
@@ -109,7 +140,7 @@ impl Fetch for HttpFetch {
     }
 
     fn read(&self, path: PathBuf) -> BoxFuture<'_, Result<Fetched, FetchError>> {
-        async move { Ok(Fetched { body: read_file(&path).await?, max_age: None }) }.boxed()
+        async move { Ok(Fetched { body: self.read_file(&path).await?, max_age: None }) }.boxed()
     }
 }
 
@@ -127,33 +158,6 @@ async fn read_bounded(mut response: Response, name: &str) -> Result<Vec<u8>, Bou
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-async fn read_file(path: &Path) -> Result<Vec<u8>, FetchError> {
-    let unreadable = |error: std::io::Error| FetchError::File {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
-    // Opening a pipe waits for its other end, on a thread that nothing ends.
-    if !tokio::fs::metadata(path).await.map_err(unreadable)?.is_file() {
-        return Err(unreadable(std::io::Error::other("it is no ordinary file")));
-    }
-    let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-    let mut body = Vec::new();
-    let most = u64::try_from(MAX_DOCUMENT).unwrap_or(u64::MAX);
-    file.take(most + 1).read_to_end(&mut body).await.map_err(unreadable)?;
-    if body.len() > MAX_DOCUMENT {
-        return Err(FetchError::TooLong(path.display().to_string()));
-    }
-    Ok(body)
-}
-
-async fn read_token(path: &Path) -> Result<SecretText, FetchError> {
-    let text = String::from_utf8(read_file(path).await?);
-    text.map(|text| SecretText::new(text.trim())).map_err(|_| FetchError::File {
-        path: path.to_owned(),
-        reason: "it is not text".to_owned(),
-    })
 }
 
 /// `max-age` in seconds; `no-store` and `no-cache` count as zero. RFC 9111, section 5.2.

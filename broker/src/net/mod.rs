@@ -1,11 +1,13 @@
 //! The network under HTTP: addresses, listeners, and the way out.
 
 mod fetch;
+mod issuer_files;
 mod listener;
 mod network;
 mod proxy;
 
 pub use fetch::{HttpFetch, HttpFetchError};
+pub use issuer_files::{IssuerFiles, OutsideFolders};
 pub use listener::{ListenError, listen};
 pub use network::{Network, NetworkError};
 pub use proxy::{OutboundProxy, ProxyError};

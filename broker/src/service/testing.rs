@@ -25,6 +25,7 @@ use super::trust::policies::Run;
 use super::{Core, CoreParts, Origin};
 use crate::app::App;
 use crate::dev::SigningKey;
+use crate::net::IssuerFiles;
 use crate::oidc::{Fetch, FetchError, FetchRequest, Fetched, MemoryShelf, Verifier};
 
 pub(crate) const NOON: Timestamp = Timestamp(1_795_521_600);
@@ -238,7 +239,8 @@ async fn node(writer: &Writer, keyring: &Keyring, clock: &Arc<ManualClock>) -> A
 
 fn over(core: &Arc<Core>, keyring: &Keyring, writer: &Writer) -> App {
     let urls: Arc<[String]> = [URL.to_owned()].into();
-    App::over(core.clone(), keyring, writer.store().clone(), urls)
+    let files = IssuerFiles::new(vec!["/etc/segura/issuers".into()]);
+    App::over(core.clone(), keyring, writer.store().clone(), urls, files)
 }
 
 /// Every issuer's documents: one key signs for all.

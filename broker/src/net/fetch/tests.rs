@@ -34,7 +34,9 @@ fn serve(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
 
 fn fetcher(vars: &[(&str, &str)]) -> HttpFetch {
     let proxy = OutboundProxy::from_env(&MapEnv::new(vars.iter().copied())).unwrap();
-    HttpFetch { time: Duration::from_millis(1500), ..HttpFetch::new(&proxy).unwrap() }
+    // The tests' files are where temporary files are.
+    let files = IssuerFiles::new(vec![std::env::temp_dir()]);
+    HttpFetch { time: Duration::from_millis(1500), ..HttpFetch::new(&proxy, files).unwrap() }
 }
 
 fn request(url: &str) -> FetchRequest {
@@ -164,6 +166,29 @@ async fn a_file_is_read_and_bounded() {
         let refused = fetcher(&[]).read(path.into()).await;
         assert!(matches!(refused, Err(FetchError::File { .. })), "{path}");
     }
+}
+
+#[tokio::test]
+async fn no_file_outside_of_the_folders_is_read_or_sent() {
+    let (listed, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let outside = file(&other, "password", "hunter2\n");
+    let link = listed.path().join("token");
+    std::os::unix::fs::symlink(&outside, &link).unwrap();
+    let files = IssuerFiles::new(vec![listed.path().to_owned()]);
+    let fetcher = HttpFetch { files, ..fetcher(&[]) };
+    let (address, heard) = serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    for path in [outside, link] {
+        let mut request = request(&format!("http://{address}/keys"));
+        request.bearer_token_file = Some(path.clone());
+        let sent = fetcher.fetch(request.clone()).await.unwrap_err();
+        (request.ca_file, request.bearer_token_file) = (Some(path.clone()), None);
+        let trusted = fetcher.fetch(request).await.unwrap_err();
+        let read = fetcher.read(path).await.unwrap_err();
+        for error in [sent, trusted, read] {
+            assert!(error.to_string().contains("server.issuer_files"), "{error}");
+        }
+    }
+    assert!(heard.try_recv().is_err(), "nothing left the server");
 }
 
 #[tokio::test]

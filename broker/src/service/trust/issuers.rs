@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use segura_model::api::{AppliedIssuer, Change};
 use segura_model::audit::{Event, Outcome, Record};
-use segura_model::issuer::{Audience, IssuerDraft};
+use segura_model::issuer::IssuerDraft;
 use segura_model::policy::{PolicyDraft, TrustPolicy};
 use segura_model::{IssuerEntry, IssuerId};
 use segura_store::{StoredIssuer, Tx};
@@ -32,7 +32,7 @@ impl TrustService {
         origin: Origin,
     ) -> Result<Vec<AppliedIssuer>, TrustError> {
         check_count(drafts.len())?;
-        let entries = compile(drafts, &self.audiences)?;
+        let entries = self.compile(drafts)?;
         if run == Run::Dry {
             let catalogue = Catalogue::stored(self.core.store()).await?;
             return Ok(plan(catalogue, entries)?.into_iter().map(|step| step.applied).collect());
@@ -77,6 +77,28 @@ impl TrustService {
         self.core.catch_up().await;
         Ok(())
     }
+
+    fn compile(&self, drafts: Vec<IssuerDraft>) -> Result<Vec<IssuerEntry>, TrustError> {
+        let mut ids = BTreeSet::new();
+        let mut entries = Vec::with_capacity(drafts.len());
+        for mut draft in drafts {
+            let issuer = draft.issuer.clone();
+            if !ids.insert(issuer.clone()) {
+                return Err(TrustError::Duplicate(issuer.to_string()));
+            }
+            let preset = segura_plugins::preset(&draft.preset);
+            let preset = preset.ok_or_else(|| IssuerSetError::UnknownPreset {
+                issuer: issuer.clone(),
+                preset: draft.preset.clone(),
+            })?;
+            draft.audiences_or(preset, &self.audiences);
+            let refuse = |why: String| TrustError::IssuerDraft { issuer: issuer.clone(), why };
+            let entry = draft.compile(preset).map_err(|error| refuse(error.to_string()))?;
+            self.files.refuse(&entry).map_err(|error| refuse(error.to_string()))?;
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
 }
 
 /// One entry of an apply.
@@ -100,26 +122,6 @@ impl Step {
         });
         Ok(tx.record(&record)?)
     }
-}
-
-fn compile(drafts: Vec<IssuerDraft>, own: &[Audience]) -> Result<Vec<IssuerEntry>, TrustError> {
-    let mut ids = BTreeSet::new();
-    let mut entries = Vec::with_capacity(drafts.len());
-    for mut draft in drafts {
-        let issuer = draft.issuer.clone();
-        if !ids.insert(issuer.clone()) {
-            return Err(TrustError::Duplicate(issuer.to_string()));
-        }
-        let preset = segura_plugins::preset(&draft.preset);
-        let preset = preset.ok_or_else(|| IssuerSetError::UnknownPreset {
-            issuer: issuer.clone(),
-            preset: draft.preset.clone(),
-        })?;
-        draft.audiences_or(preset, own);
-        let refuse = |why: String| TrustError::IssuerDraft { issuer, why };
-        entries.push(draft.compile(preset).map_err(|error| refuse(error.to_string()))?);
-    }
-    Ok(entries)
 }
 
 /// What applying these entries does.

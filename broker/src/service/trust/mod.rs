@@ -24,6 +24,7 @@ use segura_model::{Class, Classify, DenialId, IssuerId, PolicyName};
 use segura_store::StoreError;
 
 use super::Core;
+use crate::net::IssuerFiles;
 use crate::oidc::{IssuerSetError, VerifyError};
 
 /// The most files of one apply.
@@ -149,14 +150,17 @@ pub struct TrustService {
     core: Arc<Core>,
     /// What tokens for this server are meant for: its URLs, as configured.
     audiences: Arc<[Audience]>,
+    /// The files that an entry may name.
+    files: IssuerFiles,
 }
 
 impl TrustService {
-    /// The service over this core, for a server of these URLs.
-    pub fn new(core: Arc<Core>, urls: &[String]) -> Self {
+    /// The service over this core, for a server of these URLs whose issuer entries may name
+    /// these files.
+    pub fn new(core: Arc<Core>, urls: &[String], files: IssuerFiles) -> Self {
         // A URL too long for an audience is none.
         let audiences = urls.iter().filter_map(|url| url.parse().ok()).collect();
-        Self { core, audiences }
+        Self { core, audiences, files }
     }
 }
 

@@ -264,3 +264,33 @@ async fn an_issuer_change_that_would_disarm_a_policy_is_refused() {
     world.apply("policy: own-job\nissuer: own\nclaims: { sub: job-1 }\nread: ['a']\n").await;
     apply(true, Run::Real).await.unwrap();
 }
+
+#[tokio::test]
+async fn an_entry_names_files_of_the_listed_folders_only() {
+    let world = World::new().await;
+    let apply = async |keys: serde_json::Value, run| {
+        let draft: IssuerDraft = serde_json::from_value(json!({
+            "issuer": "cluster", "preset": "kubernetes", "iss": "https://cluster.example",
+            "keys": keys,
+        }))
+        .unwrap();
+        world.app.trust.issuers_apply(vec![draft], run, &world.admin, origin()).await
+    };
+    let uri = "https://elsewhere.example/keys";
+    for run in [Run::Dry, Run::Real] {
+        for (key, keys) in [
+            ("bearer_token_file", json!({ "jwks_uri": uri, "bearer_token_file": "/etc/passwd" })),
+            ("ca_file", json!({ "discovery": true, "ca_file": "/etc/segura/issuers-2/ca.pem" })),
+            ("jwks_file", json!({ "jwks_file": "/etc/segura/guard.key" })),
+        ] {
+            let error = apply(keys, run).await.unwrap_err();
+            assert_eq!(error.class().code, "issuer-invalid");
+            let said = error.to_string();
+            for part in [key, "server.issuer_files", "/etc/segura/issuers"] {
+                assert!(said.contains(part), "{part} in {said}");
+            }
+        }
+    }
+    let inside = json!({ "jwks_file": "/etc/segura/issuers/cluster.jwks" });
+    apply(inside, Run::Real).await.unwrap();
+}

@@ -108,7 +108,7 @@ fn toml_value(name: &str, value: &str) -> toml::Value {
 }
 
 const GUARDS: [&str; 3] = ["guard.key_file", "guard.passphrase_file", "guard.passphrase"];
-const LISTS: [&str; 2] = ["server.url", "server.trusted_proxies"];
+const LISTS: [&str; 3] = ["server.url", "server.trusted_proxies", "server.issuer_files"];
 
 #[cfg(test)]
 mod tests {
