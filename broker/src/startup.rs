@@ -5,6 +5,7 @@
 //! what still uses it. The runtime must be a multi-threaded one: it carries the database's
 //! connections, while requests run on the workers' own event loops.
 
+mod door;
 mod error;
 mod process;
 mod serve;

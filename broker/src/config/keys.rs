@@ -202,6 +202,15 @@ send. Without any, `issuers` in `server.data_dir`.",
     key("limits", "connections", Form::Count, Some("8192"), "8192", "Connections at once."),
     key(
         "limits",
+        "connections_per_address",
+        Form::Count,
+        Some("1024"),
+        "1024",
+        "Connections at once of one address (of IPv6: one /64). Those of
+`server.trusted_proxies` are not counted.",
+    ),
+    key(
+        "limits",
         "handshakes",
         Form::Count,
         Some("256"),

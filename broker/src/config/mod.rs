@@ -90,6 +90,8 @@ pub enum Tls {
 pub struct Limits {
     /// Connections at once, over all workers.
     pub connections: usize,
+    /// Connections at once of one address that is no trusted proxy.
+    pub connections_per_address: usize,
     /// TLS handshakes at once, per worker.
     pub handshakes: usize,
     /// Connections that wait to be accepted.

@@ -175,6 +175,7 @@ impl Reader<'_> {
 
     fn limits(&mut self) -> Option<Limits> {
         let connections = self.count("connections", 1..=1_000_000);
+        let per_address = self.count("connections_per_address", 1..=1_000_000);
         let handshakes = self.count("handshakes", 1..=100_000);
         let backlog = self.count("backlog", 1..=65_535);
         let header_time = self.time("header_time", 1..=120);
@@ -187,6 +188,7 @@ impl Reader<'_> {
         let keys_max_stale = self.time("keys_max_stale", 300..=30 * 86_400);
         Some(Limits {
             connections: connections?,
+            connections_per_address: per_address?,
             handshakes: handshakes?,
             backlog: i32::try_from(backlog?).ok()?,
             header_time: header_time?,

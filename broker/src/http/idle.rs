@@ -6,17 +6,15 @@
 //! there is. So each connection has a watch of its own, on the event loop that serves it,
 //! and requests tell it when they begin and end.
 
-use std::any::Any;
 use std::cell::{Cell, OnceCell};
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::AsFd;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::{Extensions, ServiceRequest};
-use actix_web::rt::net::TcpStream as Accepted;
 use actix_web::rt::task::JoinHandle;
+
+use crate::net::Stream;
 
 /// One connection, for as long as the framework keeps it.
 struct Connection {
@@ -31,11 +29,11 @@ struct Connection {
 /// A request is being served: its connection is not idle until this is dropped.
 pub struct Serving(Rc<Connection>);
 
-/// What is done with every new connection, to be used with `HttpServer::on_connect`: it may
-/// be idle this long.
-pub fn watch(longest: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static {
-    move |accepted, extensions| {
-        if let Some(connection) = Connection::of(accepted) {
+/// What is done with every new connection, to be used with `on_connect_ext`: it may be idle
+/// this long.
+pub fn watch(longest: Duration) -> impl Fn(&Stream, &mut Extensions) + 'static {
+    move |stream, extensions| {
+        if let Ok(connection) = Connection::of(stream) {
             let watch = actix_web::rt::spawn(close_idle(Rc::downgrade(&connection), longest));
             let _ = connection.watch.set(watch);
             extensions.insert(connection);
@@ -51,14 +49,9 @@ pub fn serving(request: &ServiceRequest) -> Option<Serving> {
 }
 
 impl Connection {
-    fn of(accepted: &dyn Any) -> Option<Rc<Self>> {
-        let plain = accepted.downcast_ref::<Accepted>();
-        let stream = plain.or_else(|| {
-            let tls = accepted.downcast_ref::<TlsStream<Accepted>>()?;
-            Some(tls.get_ref().0)
-        })?;
-        Some(Rc::new(Self {
-            socket: stream.as_fd().try_clone_to_owned().ok()?.into(),
+    fn of(stream: &Stream) -> std::io::Result<Rc<Self>> {
+        Ok(Rc::new(Self {
+            socket: stream.socket()?,
             is_serving: Cell::new(false),
             since: Cell::new(Instant::now()),
             watch: OnceCell::new(),

@@ -26,6 +26,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     seconds: Family<RouteLabels, Histogram>,
+    connections_refused: Counter,
     checks: Family<CheckLabels, Gauge>,
     key_age: Family<IssuerLabels, Gauge>,
     issuer_keys: Family<IssuerLabels, Gauge>,
@@ -63,6 +64,7 @@ impl Metrics {
             registry: Registry::with_prefix("segura"),
             requests: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            connections_refused: Counter::default(),
             checks: Family::default(),
             key_age: Family::default(),
             issuer_keys: Family::default(),
@@ -89,6 +91,11 @@ impl Metrics {
             .get_or_create(&RouteLabels { route: route.clone() })
             .observe(elapsed.as_secs_f64());
         self.requests.get_or_create(&RequestLabels { method, route, outcome, code }).inc();
+    }
+
+    /// Count a connection that was closed because its address has too many.
+    pub fn refuse_connection(&self) {
+        self.connections_refused.inc();
     }
 
     /// The text that Prometheus reads.
@@ -127,6 +134,11 @@ impl Metrics {
             "Time from a request's head to its answer",
             Unit::Seconds,
             self.seconds.clone(),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections closed because their address has too many",
+            self.connections_refused.clone(),
         );
         registry.register(
             "check",

@@ -1,13 +1,17 @@
 //! The network under HTTP: addresses, listeners, and the way out.
 
+mod admission;
 mod fetch;
 mod issuer_files;
 mod listener;
 mod network;
 mod proxy;
+mod stream;
 
+pub use admission::{Admission, Ticket};
 pub use fetch::{HttpFetch, HttpFetchError};
 pub use issuer_files::{IssuerFiles, OutsideFolders};
 pub use listener::{ListenError, listen};
 pub use network::{Network, NetworkError};
 pub use proxy::{OutboundProxy, ProxyError};
+pub use stream::Stream;

@@ -2,16 +2,17 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
+use actix_server::ServerBuilder;
+use actix_tls::accept::max_concurrent_tls_connect;
 use actix_web::dev::{Server as HttpTask, ServerHandle};
-use actix_web::middleware::from_fn;
 use actix_web::web::{Data, get};
 use actix_web::{App as HttpApp, HttpServer};
 
+use super::door::{DISCONNECT_TIME, Door};
 use super::{Shared, StartError};
-use crate::config::{Config, Limits};
-use crate::http::{health, idle, metrics, openapi, request, routes};
+use crate::config::Config;
+use crate::http::metrics;
 use crate::net::listen;
 use crate::tls::{Certificates, server_config};
 
@@ -85,52 +86,29 @@ pub(super) async fn serve(
     served.map_err(StartError::Serve)
 }
 
-/// Set every bound that the framework has. A macro, because the type of a server names a
-/// trait that the framework does not let others name.
-macro_rules! bounded {
-    ($server:expr, $limits:expr, $workers:expr) => {
-        $server
-            .workers($workers)
-            .max_connections($limits.connections.div_ceil($workers))
-            .max_connection_rate($limits.handshakes)
-            .tls_handshake_timeout($limits.header_time)
-            .client_request_timeout($limits.header_time)
-            .client_disconnect_timeout(DISCONNECT_TIME)
-            .keep_alive($limits.keep_alive)
-            .shutdown_timeout($limits.shutdown_time.as_secs())
-            .disable_signals()
-    };
-}
-
 fn main_server(
     listener: TcpListener,
     tls: Option<rustls::ServerConfig>,
     shared: &Arc<Shared>,
 ) -> std::io::Result<HttpTask> {
-    let limits = shared.config.limits.clone();
+    let limits = &shared.config.limits;
     let workers = limits.workers.unwrap_or_else(processors);
-    let shared = shared.clone();
-    let server = HttpServer::new(move || {
-        HttpApp::new()
-            .app_data(shared.edge.clone())
-            .app_data(shared.health.clone())
-            .app_data(Data::from(shared.app.clone()))
-            .wrap(from_fn(request::wrap))
-            .configure(health::configure)
-            .configure(openapi::configure)
-            .configure(routes::configure)
-    });
-    // An answer has as long to be read as a body has to be sent.
-    let idle = limits.keep_alive.max(limits.body_time);
-    let server = bounded!(server, &limits, workers).on_connect(idle::watch(idle));
-    match tls {
-        Some(config) => Ok(server.listen_rustls_0_23(listener, config)?.run()),
-        None => Ok(server.listen(listener)?.run()),
-    }
+    max_concurrent_tls_connect(limits.handshakes);
+    let builder = ServerBuilder::default()
+        .workers(workers)
+        .max_concurrent_connections(limits.connections.div_ceil(workers))
+        .shutdown_timeout(limits.shutdown_time.as_secs())
+        .disable_signals();
+    let door = Door::new(shared, &builder);
+    let builder = match tls {
+        Some(config) => builder.listen("main", listener, move || door.tls(config.clone()))?,
+        None => builder.listen("main", listener, move || door.plain())?,
+    };
+    Ok(builder.run())
 }
 
 fn metrics_server(listener: TcpListener, shared: &Arc<Shared>) -> std::io::Result<HttpTask> {
-    let limits = Limits { connections: METRICS_CONNECTIONS, ..shared.config.limits.clone() };
+    let limits = &shared.config.limits;
     let (metrics, health) = (Data::from(shared.metrics.clone()), shared.health.clone());
     let server = HttpServer::new(move || {
         HttpApp::new()
@@ -138,14 +116,20 @@ fn metrics_server(listener: TcpListener, shared: &Arc<Shared>) -> std::io::Resul
             .app_data(health.clone())
             .route("/metrics", get().to(metrics::scrape))
     });
-    Ok(bounded!(server, &limits, 1).listen(listener)?.run())
+    let server = server
+        .workers(1)
+        .max_connections(METRICS_CONNECTIONS)
+        .client_request_timeout(limits.header_time)
+        .client_disconnect_timeout(DISCONNECT_TIME)
+        .keep_alive(limits.keep_alive)
+        .shutdown_timeout(limits.shutdown_time.as_secs())
+        .disable_signals();
+    Ok(server.listen(listener)?.run())
 }
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// How long a client has to close after it was told that the connection ends.
-const DISCONNECT_TIME: Duration = Duration::from_secs(2);
 const METRICS_BACKLOG: i32 = 16;
 const METRICS_CONNECTIONS: usize = 32;

@@ -159,3 +159,65 @@ async fn a_running_request_is_finished_when_the_server_stops() {
     drop(stream);
     server.stop().await;
 }
+
+/// A connection that was let in, or `None` if it was closed at once.
+async fn connect(server: &Running) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.ok()?;
+    let mut answer = [0; 4096];
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut answer)).await;
+    read.unwrap().ok().filter(|length| *length > 0).map(|_| stream)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_cannot_take_all_connections() {
+    let settings = [("limits.connections_per_address", "3")];
+    let server = plain(&settings).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(connect(&server).await.expect("as many as are allowed"));
+    }
+    assert!(connect(&server).await.is_none(), "one too many");
+    let metrics = reqwest::get(format!("http://{}/metrics", server.metrics)).await.unwrap();
+    let text = metrics.text().await.unwrap();
+    assert!(text.contains("\nsegura_connections_refused_total 1\n"), "{text}");
+    drop(held.pop());
+    let started = Instant::now();
+    while connect(&server).await.is_none() {
+        assert!(started.elapsed() < Duration::from_secs(10), "a place that was left is free");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server.stop().await;
+
+    let proxied = [settings[0], ("server.trusted_proxies", "127.0.0.0/8")];
+    let server = plain(&proxied).await;
+    for _ in 0..8 {
+        held.push(connect(&server).await.expect("a balancer's are not counted"));
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_never_speaks_tls_counts_from_the_start() {
+    let server = Running::start(&[("limits.connections_per_address", "2")]).await;
+    let silent = [
+        TcpStream::connect(server.address).await.unwrap(),
+        TcpStream::connect(server.address).await.unwrap(),
+    ];
+    // The kernel connects before the server accepts.
+    let metrics = format!("http://{}/metrics", server.metrics);
+    let started = Instant::now();
+    loop {
+        let mut third = TcpStream::connect(server.address).await.unwrap();
+        let mut byte = [0];
+        let closed = tokio::time::timeout(Duration::from_secs(1), third.read(&mut byte)).await;
+        if closed.is_ok() {
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(4), "it is closed before TLS times out");
+    }
+    let text = reqwest::get(metrics).await.unwrap().text().await.unwrap();
+    assert!(text.contains("\nsegura_connections_refused_total "), "{text}");
+    drop(silent);
+    server.stop().await;
+}
