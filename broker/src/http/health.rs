@@ -1,19 +1,30 @@
 //! `/healthz` says that the process lives, `/readyz` how well it can serve.
 //!
 //! A warning does not take a node out of service: an operator can only free a disk or
-//! renew a certificate on a node that still answers.
+//! renew a certificate on a node that still answers. Load balancers and strangers read
+//! states; which issuers are trusted, and what is wrong, is for operators, the log and
+//! `/metrics`.
 
 use std::sync::Arc;
 
-use actix_web::HttpResponse;
+use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Json, ServiceConfig, get};
+use actix_web::{HttpRequest, HttpResponse};
 use segura_model::api::{ReadyAnswer, ReadyCheck, ReadyState};
 use segura_model::{Clock, Timestamp};
 use segura_store::Store;
 use segura_vault::authority::WARNING_SECONDS;
 
+use super::error::ApiError;
+use super::extract::Bearer;
+use super::refused::refused;
+use super::request::note_caller;
+use crate::app::App;
 use crate::jobs::DiskGuard;
 use crate::oidc::{IssuerSet, KeyStatus, Verifier};
+use crate::service::Origin;
+use crate::service::access::Permission;
+use crate::service::operators::OperatorsError;
 use crate::tls::Certificates;
 
 /// What the checks look at.
@@ -34,8 +45,10 @@ pub struct Health {
 
 /// What the checks saw.
 pub struct Snapshot {
-    /// `/readyz`.
-    pub answer: ReadyAnswer,
+    /// How the server itself is.
+    own: Vec<ReadyCheck>,
+    /// How each issuer entry is.
+    issuers: Vec<ReadyCheck>,
     /// Each issuer's keys.
     pub keys: Vec<KeyStatus>,
     /// When the certificate ends.
@@ -50,20 +63,19 @@ impl Health {
         let issuers = (self.issuers)();
         let keys = self.verifier.key_status(&issuers);
         let certificate_ends = self.certificates.as_ref().map(|shown| shown.validity().not_after);
-        let mut checks = vec![
+        let mut own = vec![
             self.database().await,
             // The keyring is open, or the server would not have started.
             check("keyring", ReadyState::Ready, None),
             self.disk(),
         ];
-        checks.extend(certificate_ends.map(|ends| self.certificate(ends)));
-        checks.extend(keys.iter().map(|status| {
+        own.extend(certificate_ends.map(|ends| self.certificate(ends)));
+        let checked = keys.iter().map(|status| {
             let plain = issuers.by_id(&status.issuer).is_some_and(|e| e.iss.is_loopback_http());
             issuer(status, plain)
-        }));
-        let state = checks.iter().map(|check| check.state).max().unwrap_or(ReadyState::Ready);
-        let answer = ReadyAnswer { state, checks };
-        Snapshot { answer, keys, certificate_ends, disk_free: self.disk.free() }
+        });
+        let issuers = checked.collect();
+        Snapshot { own, issuers, keys, certificate_ends, disk_free: self.disk.free() }
     }
 
     async fn database(&self) -> ReadyCheck {
@@ -97,6 +109,25 @@ impl Health {
     }
 }
 
+impl Snapshot {
+    /// Every check.
+    pub fn checks(&self) -> impl Iterator<Item = &ReadyCheck> {
+        self.own.iter().chain(&self.issuers)
+    }
+
+    /// Everything, for an operator.
+    fn whole(&self) -> ReadyAnswer {
+        answer(self.checks().cloned().collect())
+    }
+
+    /// For anyone: how each kind of thing is, and neither which nor why.
+    fn brief(&self) -> ReadyAnswer {
+        let own = self.own.iter().map(|one| check(&one.name, one.state, None));
+        let issuers = self.issuers.iter().map(|one| one.state).max();
+        answer(own.chain(issuers.map(|worst| check("issuers", worst, None))).collect())
+    }
+}
+
 /// Register `/healthz` and `/readyz`.
 pub fn configure(config: &mut ServiceConfig) {
     config.route("/healthz", get().to(alive)).route("/readyz", get().to(ready));
@@ -106,13 +137,42 @@ async fn alive() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(r#"{"alive":true}"#)
 }
 
-async fn ready(health: Data<Health>) -> (Json<ReadyAnswer>, actix_web::http::StatusCode) {
-    let answer = health.look().await.answer;
+async fn ready(
+    request: HttpRequest,
+    health: Data<Health>,
+    app: Data<App>,
+    origin: Origin,
+) -> Result<(Json<ReadyAnswer>, StatusCode), ApiError> {
+    let is_operator = is_operator(&request, &app, origin).await?;
+    let seen = health.look().await;
+    let answer = if is_operator { seen.whole() } else { seen.brief() };
     let status = match answer.state {
-        ReadyState::Ready | ReadyState::Warning => actix_web::http::StatusCode::OK,
-        ReadyState::Down => actix_web::http::StatusCode::SERVICE_UNAVAILABLE,
+        ReadyState::Ready | ReadyState::Warning => StatusCode::OK,
+        ReadyState::Down => StatusCode::SERVICE_UNAVAILABLE,
     };
-    (Json(answer), status)
+    Ok((Json(answer), status))
+}
+
+/// Whether an operator asks. Who presents nothing is anyone; what is presented must be good.
+async fn is_operator(request: &HttpRequest, app: &App, origin: Origin) -> Result<bool, ApiError> {
+    if !request.headers().contains_key(header::AUTHORIZATION) {
+        return Ok(false);
+    }
+    let Bearer(token) = Bearer::read(request.headers())?;
+    let operator = match app.operators.authenticate(&token, origin).await {
+        Ok(operator) => operator,
+        // Without a database nobody is known, and that is what the answer is about to say.
+        Err(OperatorsError::Store(_)) => return Ok(false),
+        Err(error) => return Err(refused(error)),
+    };
+    note_caller(request, format_args!("operator {}", operator.name));
+    app.operators.demand(&operator, Permission::IssuerRead, origin).await.map_err(refused)?;
+    Ok(true)
+}
+
+fn answer(checks: Vec<ReadyCheck>) -> ReadyAnswer {
+    let state = checks.iter().map(|check| check.state).max().unwrap_or(ReadyState::Ready);
+    ReadyAnswer { state, checks }
 }
 
 fn issuer(status: &KeyStatus, plain: bool) -> ReadyCheck {
@@ -137,4 +197,100 @@ fn issuer(status: &KeyStatus, plain: bool) -> ReadyCheck {
 
 fn check(name: &str, state: ReadyState, detail: Option<String>) -> ReadyCheck {
     ReadyCheck { name: name.to_owned(), state, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+    use segura_model::{Role, SecretText};
+    use segura_vault::SystemRandom;
+
+    use super::*;
+    use crate::config::Size;
+    use crate::http::limits::Edge;
+    use crate::http::metrics::Metrics;
+    use crate::http::request;
+    use crate::service::testing::World;
+
+    async fn readyz(world: &World, token: Option<&SecretText>) -> (u16, String) {
+        let disk = Arc::new(DiskGuard::watching(std::env::temp_dir(), Size(u64::MAX - 1)));
+        let issuers = world.app.clone();
+        let health = Health {
+            store: world.store().clone(),
+            issuers: Box::new(move || issuers.issuers()),
+            verifier: world.core.verifier.clone(),
+            certificates: None,
+            disk: disk.clone(),
+            clock: world.clock.clone(),
+        };
+        let edge = Edge {
+            trusted_proxies: Vec::new(),
+            body_time: Duration::from_secs(1),
+            clock: world.clock.clone(),
+            random: Arc::new(SystemRandom),
+            disk,
+            metrics: Arc::new(Metrics::new()),
+        };
+        let app = actix_web::App::new()
+            .app_data(Data::new(edge))
+            .app_data(Data::new(health))
+            .app_data(Data::from(world.app.clone()))
+            .wrap(from_fn(request::wrap))
+            .configure(configure);
+        let app = init_service(app).await;
+        let mut request = TestRequest::get().uri("/readyz");
+        if let Some(token) = token {
+            // EXPOSE: a test presents it.
+            request =
+                request.insert_header(("authorization", format!("Bearer {}", token.expose())));
+        }
+        let response = call_service(&app, request.to_request()).await;
+        let status = response.status().as_u16();
+        (status, String::from_utf8(read_body(response).await.to_vec()).unwrap())
+    }
+
+    #[actix_web::test]
+    async fn anyone_reads_states_and_an_operator_reads_which_and_why() {
+        let world = World::new().await;
+        let (status, body) = readyz(&world, None).await;
+        assert_eq!(status, 200);
+        let answer: ReadyAnswer = serde_json::from_str(&body).unwrap();
+        assert_eq!(answer.state, ReadyState::Warning);
+        let checks = |answer: &ReadyAnswer| -> Vec<(String, ReadyState, bool)> {
+            let checks = answer.checks.iter();
+            checks.map(|one| (one.name.clone(), one.state, one.detail.is_some())).collect()
+        };
+        let named = |name: &str, state, told| (name.to_owned(), state, told);
+        let (ready, warning) = (ReadyState::Ready, ReadyState::Warning);
+        assert_eq!(
+            checks(&answer),
+            [
+                named("database", ready, false),
+                named("keyring", ready, false),
+                named("disk", warning, false),
+                named("issuers", ready, false),
+            ]
+        );
+        assert!(!body.contains("github"), "{body}");
+
+        for role in [Role::Admin, Role::Auditor, Role::Author] {
+            let (_, token) = world.operator(role).await;
+            let (status, body) = readyz(&world, Some(&token)).await;
+            assert_eq!(status, 200);
+            let answer: ReadyAnswer = serde_json::from_str(&body).unwrap();
+            let checks = checks(&answer);
+            assert!(checks.contains(&named("disk", warning, true)), "{body}");
+            assert!(checks.contains(&named("issuer github", ready, false)), "{body}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_credential_that_is_none_is_refused_and_not_passed_over() {
+        let world = World::new().await;
+        let (status, body) = readyz(&world, Some(&SecretText::new("sgo_nonsense"))).await;
+        assert_eq!(status, 401, "{body}");
+    }
 }

@@ -100,7 +100,7 @@ impl Metrics {
 
     /// The text that Prometheus reads.
     fn render(&self, snapshot: &Snapshot) -> String {
-        for check in &snapshot.answer.checks {
+        for check in snapshot.checks() {
             let labels = CheckLabels { check: check.name.clone() };
             self.checks.get_or_create(&labels).set(match check.state {
                 ReadyState::Ready => 0,

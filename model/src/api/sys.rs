@@ -131,11 +131,12 @@ pub struct ReadyAnswer {
 /// One thing that must be well for the server to serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadyCheck {
-    /// What: `database`, `disk`, `certificate`, …
+    /// What: `database`, `disk`, `certificate`, …; `issuer ID` of each entry for an operator,
+    /// `issuers` together for anyone.
     pub name: String,
     /// How it is.
     pub state: ReadyState,
-    /// What to do, if it is not well.
+    /// What is wrong, if it is not well, for an operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
