@@ -137,7 +137,7 @@ impl Core {
     pub(crate) async fn refuse_gone(&self, by: &Operator, origin: Origin) -> StoreError {
         let class = StoreError::ActorGone.class();
         let tried = "change anything any more";
-        match self.refusals.operator(origin, Actor::from(by), class, tried).await {
+        match self.refusals.operator(origin, by, class, tried).await {
             Ok(_) => StoreError::ActorGone,
             Err(error) => error,
         }

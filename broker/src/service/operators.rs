@@ -156,8 +156,7 @@ impl OperatorService {
         }
         let (name, role, verb) = (operator.name.clone(), operator.role, permission.verb());
         let class = Class::forbidden("role-forbids");
-        let refusal =
-            self.core.refusals.operator(origin, Actor::from(operator), class, verb).await?;
+        let refusal = self.core.refusals.operator(origin, operator, class, verb).await?;
         Err(OperatorsError::Forbidden { name, role, verb, refusal: Box::new(refusal) })
     }
 

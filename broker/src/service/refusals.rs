@@ -13,12 +13,13 @@ use segura_model::api::{FailedCheck, SecretFault};
 use segura_model::audit::{Actor, Event, Outcome, Record, ReleasedPath};
 use segura_model::policy::{Explain, Scope, Trace, TrustPolicy, explain};
 use segura_model::{
-    Class, Classify, Clock, DenialId, IssuerId, Random, SecretPath, SessionId, Workload,
+    Class, Classify, Clock, DenialId, IssuerId, OperatorId, Random, SecretPath, SessionId, Workload,
 };
 use segura_store::{ChangeNumber, Commit, Entry, StoreError, Tally, Writer};
 use serde_json::json;
 
 use super::Origin;
+use super::access::Operator;
 use super::quota::Quota;
 use super::snapshot::Snapshot;
 use super::ticket::SessionError;
@@ -28,6 +29,8 @@ use super::trust::seen::Seen;
 const OWNER_QUOTA: (u32, u32) = (10, 300);
 /// The same of one network without a verified token, and of all.
 const STRANGER_QUOTA: (u32, u32) = (5, 200);
+/// The same of one operator whose role does not allow something, and of all.
+const OPERATOR_QUOTA: (u32, u32) = (30, 300);
 /// The most bytes of the policies in a trace. With the rest of a record, most of it up to
 /// a hundred paths in three places, that stays well below what the ledger takes.
 const TRACE_BYTES: usize = 64 * 1024;
@@ -135,13 +138,15 @@ pub struct Refusals {
     random: Arc<dyn Random>,
     owners: Quota<(IssuerId, String, String)>,
     strangers: Quota<(Option<IssuerId>, IpAddr)>,
+    operators: Quota<OperatorId>,
 }
 
 impl Refusals {
     pub(crate) fn new(writer: Writer, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let owners = Quota::new(OWNER_QUOTA.0, OWNER_QUOTA.1);
         let strangers = Quota::new(STRANGER_QUOTA.0, STRANGER_QUOTA.1);
-        Self { writer, clock, random, owners, strangers }
+        let operators = Quota::new(OPERATOR_QUOTA.0, OPERATOR_QUOTA.1);
+        Self { writer, clock, random, owners, strangers, operators }
     }
 
     /// Refuse a stranger, whatever the number is.
@@ -176,18 +181,24 @@ impl Refusals {
         (told_nothing(denial), entry)
     }
 
-    /// Refuse an operator whom its role does not allow something. Who is known is told.
+    /// Refuse an operator whom its role does not allow something. Who is known is told; a
+    /// credential that is tried all day fills no disk either.
     pub(crate) async fn operator(
         &self,
         origin: Origin,
-        actor: Actor,
+        by: &Operator,
         class: Class,
         tried: &str,
     ) -> Result<Refusal, StoreError> {
         let denial = self.make_id();
-        let mut record = self.record(actor, origin, denial, class);
-        record.detail = json!({ "tried": tried });
-        self.writer.submit(Entry { records: vec![record], ..Entry::default() }).await?;
+        let entry = if self.operators.take(&[by.id], self.clock.now()) {
+            let mut record = self.record(by.into(), origin, denial, class);
+            record.detail = json!({ "tried": tried });
+            Entry { records: vec![record], ..Entry::default() }
+        } else {
+            tally(origin, None, class)
+        };
+        self.writer.submit(entry).await?;
         let detail = format!("this operator may not {tried}");
         Ok(Refusal { class, detail, denial, checks: Vec::new(), secrets: Vec::new() })
     }

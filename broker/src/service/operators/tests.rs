@@ -127,6 +127,33 @@ async fn a_role_that_does_not_allow_it_is_told_and_recorded() {
 }
 
 #[tokio::test]
+async fn a_credential_that_is_tried_all_day_is_kept_whole_so_often_and_then_counted() {
+    let world = World::new().await;
+    let (auditor, _) = world.operator(Role::Auditor).await;
+    let refuse = async |operator: &Operator| {
+        let refused = world.app.operators.demand(operator, Permission::SecretWrite, origin()).await;
+        assert_eq!(refused.unwrap_err().class().code, "role-forbids");
+    };
+    for _ in 0..35 {
+        refuse(&auditor).await;
+    }
+    assert_eq!(world.records(Event::Refusal).await.len(), 30);
+    let (author, _) = world.operator(Role::Author).await;
+    let denied = world.app.operators.demand(&author, Permission::AuditRead, origin()).await;
+    assert!(denied.is_err());
+    assert_eq!(world.records(Event::Refusal).await.len(), 31, "another has its own");
+
+    // The next minute closes the count, and the next hour begins anew.
+    world.clock.advance(3600);
+    refuse(&auditor).await;
+    assert_eq!(world.records(Event::Refusal).await.len(), 32);
+    let summaries = world.records(Event::Summary).await;
+    assert_eq!(summaries.len(), 1);
+    assert_eq!(summaries[0].code.as_deref(), Some("role-forbids"));
+    assert_eq!(summaries[0].detail["count"], 5);
+}
+
+#[tokio::test]
 async fn a_request_does_not_outlive_its_operator() {
     let world = World::with_job().await;
     let (author, _) = world.operator(Role::Author).await;
