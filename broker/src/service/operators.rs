@@ -63,6 +63,12 @@ pub enum OperatorsError {
     /// There is no such operator.
     #[error("there is no operator `{0}`")]
     NotFound(OperatorName),
+    /// A token that would work longer than the one it replaces.
+    #[error(
+        "this credential works until {0}, and one that replaces it no longer: leave the expiry \
+         out, or have an administrator rotate it"
+    )]
+    Outlives(Timestamp),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -79,7 +85,7 @@ impl Classify for OperatorsError {
         match self {
             Self::Forbidden { .. } => Class::forbidden("role-forbids"),
             Self::LastAdmin(_) => Class::conflict("last-admin"),
-            Self::Life => Class::bad_request("token-life"),
+            Self::Life | Self::Outlives(_) => Class::bad_request("token-life"),
             Self::NameTaken(_) => Class::conflict("operator-exists"),
             Self::NotFound(_) => Class::not_found("operator-not-found"),
             Self::Store(error) => error.class(),
@@ -179,7 +185,7 @@ impl OperatorService {
     }
 
     /// Give an operator a new token; the old one ends. An administrator may do that to
-    /// anyone, everyone to themselves.
+    /// anyone, everyone to themselves; but who is no administrator gets no more time by it.
     pub async fn rotate(
         &self,
         name: OperatorName,
@@ -190,11 +196,15 @@ impl OperatorService {
         if by.name != name {
             self.demand(by, Permission::OperatorWrite, origin).await?;
         }
-        let life = life(ttl)?;
+        let term = Term {
+            life: life(ttl)?,
+            asked: ttl.is_some(),
+            inherited: !by.may(Permission::OperatorWrite),
+        };
         let record = self.core.record(Event::OperatorRotate, Outcome::Changed, by.into(), origin);
         let (token, hash) = self.tokens.make(&*self.core.random);
         let unit =
-            self.core.run_by(by, origin, move |tx| Box::pin(rotate(tx, name, hash, life, record)));
+            self.core.run_by(by, origin, move |tx| Box::pin(rotate(tx, name, hash, term, record)));
         let operator = unit.await?;
         Ok(Credential { operator, token })
     }
@@ -314,10 +324,13 @@ async fn rotate(
     tx: &mut Tx,
     name: OperatorName,
     hash: [u8; 32],
-    life: i64,
+    term: Term,
     mut record: Record,
 ) -> Result<Operator, OperatorsError> {
-    let expires_at = record.at.plus(life);
+    let Some(before) = tx.operator_find(&name).await? else {
+        return Err(OperatorsError::NotFound(name));
+    };
+    let expires_at = term.ends(record.at, before.expires_at)?;
     if !tx.operator_rotate(&name, &hash, expires_at, record.at).await? {
         return Err(OperatorsError::NotFound(name));
     }
@@ -327,6 +340,27 @@ async fn rotate(
     record.detail = described(&rotated);
     tx.record(&record)?;
     Ok(operator(rotated))
+}
+
+/// For how long a rotated token works.
+#[derive(Clone, Copy)]
+struct Term {
+    life: i64,
+    /// Whether the request said so, or it is the usual one.
+    asked: bool,
+    /// Whether the time that is left of the old token is all there is.
+    inherited: bool,
+}
+
+impl Term {
+    fn ends(self, now: Timestamp, before: Timestamp) -> Result<Timestamp, OperatorsError> {
+        let wanted = now.plus(self.life);
+        match (self.inherited && wanted > before, self.asked) {
+            (false, _) => Ok(wanted),
+            (true, false) => Ok(before),
+            (true, true) => Err(OperatorsError::Outlives(before)),
+        }
+    }
 }
 
 fn stored(

@@ -57,6 +57,15 @@ async fn a_rotated_token_works_and_the_old_one_does_not() {
 
     let other = operators.rotate(name("root"), None, &author, origin()).await.unwrap_err();
     assert!(matches!(other, OperatorsError::Forbidden { .. }), "not somebody else's");
+    // Whom an administrator gave a week does not give itself more.
+    let longer = Some(Seconds::new(8 * 24 * 3600));
+    let more = operators.rotate(author.name.clone(), longer, &found, origin()).await.unwrap_err();
+    assert!(matches!(more, OperatorsError::Outlives(until) if until == found.expires_at));
+    world.clock.advance(24 * 3600);
+    let own = operators.rotate(author.name.clone(), None, &found, origin()).await.unwrap();
+    assert_eq!(own.operator.expires_at, found.expires_at);
+    let admin = operators.rotate(name("root"), None, &world.admin, origin()).await.unwrap();
+    assert_eq!(admin.operator.expires_at, world.clock.now().plus(90 * 24 * 3600));
     operators.rotate(author.name.clone(), None, &world.admin, origin()).await.unwrap();
     let forever = Some(Seconds::new(400 * 24 * 3600));
     let error = operators.rotate(author.name, forever, &world.admin, origin()).await.unwrap_err();

@@ -16,7 +16,8 @@ use crate::error::CliError;
 pub(crate) struct Args {
     /// The operator's name
     name: OperatorName,
-    /// How long the credential is valid: 90d, 12h; else the server's usual time
+    /// How long the credential is valid: 90d, 12h; else the server's usual time. Your own, if you
+    /// are no administrator, no longer than the one it replaces
     #[arg(long, value_name = "TIME")]
     expires: Option<Seconds>,
     /// Write the credential into this new file, mode 0600, instead of showing it
