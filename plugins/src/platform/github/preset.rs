@@ -41,6 +41,18 @@ pub static PRESET: Preset = Preset {
             reason: "strangers start it, with a text of their choosing, and it runs with the \
                      repository's own trust",
         },
+        RefusedValue {
+            claim: "event_name",
+            values: &["fork", "gollum", "watch"],
+            reason: "anyone who forks, stars or, where the wiki is open, edits a page starts it, \
+                     and it runs with the repository's own trust",
+        },
+        RefusedValue {
+            claim: "event_name",
+            values: &["check_run", "check_suite", "status"],
+            reason: "it runs with the trust of the default branch, and what it is about may be a \
+                     stranger's pull request that another service has looked at",
+        },
     ],
     require_same: &[],
     run: &[
@@ -109,8 +121,22 @@ read: ['db/**']";
 
     #[test]
     fn what_strangers_start_is_refused_unless_named() {
-        for event in ["pull_request_target", "workflow_run", "issue_comment", "pull_request_review"]
-        {
+        for event in [
+            "check_run",
+            "check_suite",
+            "discussion",
+            "discussion_comment",
+            "fork",
+            "gollum",
+            "issue_comment",
+            "issues",
+            "pull_request_review",
+            "pull_request_review_comment",
+            "pull_request_target",
+            "status",
+            "watch",
+            "workflow_run",
+        ] {
             let mut claims = sample::github();
             claims["event_name"] = event.into();
             assert!(!decides(&PRESET, POLICY, &claims), "{event}");
@@ -118,6 +144,15 @@ read: ['db/**']";
             assert!(decides(&PRESET, &lifted, &claims), "{event}");
         }
         assert!(!decides(&PRESET, POLICY, &sample::github_pull_request_target()));
+    }
+
+    #[test]
+    fn what_takes_the_right_to_write_is_not_refused() {
+        for event in ["push", "schedule", "workflow_dispatch", "release", "deployment_status"] {
+            let mut claims = sample::github();
+            claims["event_name"] = event.into();
+            assert!(decides(&PRESET, POLICY, &claims), "{event}");
+        }
     }
 
     #[test]
