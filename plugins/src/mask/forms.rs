@@ -1,9 +1,9 @@
 //! The forms in which tools print a value.
 //!
 //! The value, its lines, and the texts inside a JSON value; each as it is and escaped
-//! for JSON, URLs, XML and shells; the value in base64 and hex. Base64 depends on what
-//! stands before the value, so it has three forms: of each, the characters that the
-//! value alone decides.
+//! for JSON, URLs, XML and shells; the value in base64 and hex, and its lines in base64.
+//! Base64 depends on what stands before the value, so it has three forms: of each, the
+//! characters that the value alone decides.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -55,7 +55,7 @@ pub(super) fn of<'a>(values: impl IntoIterator<Item = &'a SecretText>) -> HashSe
             forms.add_json(json);
         }
     }
-    forms.0
+    forms.known
 }
 
 /// The lines of a value without the space around them; blank ones are left out.
@@ -64,7 +64,11 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[derive(Default)]
-struct Forms(HashSet<Form>);
+struct Forms {
+    known: HashSet<Form>,
+    /// Bytes of lines that were encoded by themselves.
+    lines: usize,
+}
 
 impl Forms {
     /// A text, its lines, and all of them escaped.
@@ -76,6 +80,20 @@ impl Forms {
             self.add(piece.as_bytes().to_vec(), Breaks::Never);
             for escape in ESCAPES {
                 self.add(escape(piece).into_bytes(), Breaks::Never);
+            }
+        }
+        self.add_lines_in_base64(text);
+    }
+
+    /// What `head -1 key | base64` prints. A text of one line is encoded as a whole.
+    fn add_lines_in_base64(&mut self, text: &str) {
+        for line in lines(text).filter(|line| *line != text.trim()) {
+            if line.len() < SHORTEST_IN_BASE64 || self.lines + line.len() > MOST_IN_BASE64 {
+                continue;
+            }
+            self.lines += line.len();
+            for offset in 0..3 {
+                self.add_base64(line.as_bytes(), offset);
             }
         }
     }
@@ -134,7 +152,7 @@ impl Forms {
     fn add(&mut self, text: Vec<u8>, breaks: Breaks) {
         let text = Zeroizing::new(text);
         if text.len() >= SHORTEST {
-            self.0.insert(Form { text, breaks });
+            self.known.insert(Form { text, breaks });
         }
     }
 }
@@ -238,6 +256,12 @@ fn hex(bytes: &[u8], digit: impl Fn(&mut String, u8) -> std::fmt::Result) -> Vec
 }
 
 const SHORTEST_IN_JSON: usize = 16;
+/// Bytes of a line. The base64 of a shorter one has too few characters that it alone decides,
+/// and such lines are as a rule punctuation.
+const SHORTEST_IN_BASE64: usize = 8;
+/// Bytes of lines in base64, over all values: each has several forms, and a log is searched
+/// for all of them at once.
+const MOST_IN_BASE64: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -293,6 +317,30 @@ mod tests {
         assert!(has(key, "c2VjcmV0"));
         assert!(has(key, "-----BEGIN KEY-----"));
         assert!(!has(key, "}"));
+    }
+
+    #[test]
+    fn each_line_that_is_long_enough_is_known_in_base64() {
+        let key = "-----BEGIN KEY-----\nhunter2hunter2\r\nshort\n-----END KEY-----\n";
+        for before in ["", "x", "xx"] {
+            let whole = STANDARD_NO_PAD.encode(format!("{before}hunter2hunter2"));
+            let first = (8 * before.len()).div_ceil(6);
+            assert!(has(key, &whole[first..]), "{before}");
+        }
+        // With the line break that `head -1` leaves.
+        let broken = STANDARD.encode("hunter2hunter2\n");
+        assert!(has(key, &broken[..18]), "{broken}");
+        assert!(!has(key, &STANDARD.encode("short")));
+    }
+
+    #[test]
+    fn the_lines_of_a_huge_value_are_encoded_within_a_bound() {
+        let lines: Vec<_> = (0..20_000).map(|line| format!("{line:032}")).collect();
+        let value = SecretText::new(lines.join("\n"));
+        let (first, last) = (STANDARD.encode(&lines[1]), STANDARD.encode(&lines[19_000]));
+        let known = of([&value]);
+        let has = |text: &str| known.iter().any(|form| *form.text == text.as_bytes());
+        assert!(has(&first) && !has(&last));
     }
 
     #[test]

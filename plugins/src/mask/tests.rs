@@ -182,7 +182,9 @@ fn value() -> impl Strategy<Value = String> {
 /// The ways in which the output below shows a value.
 fn shapes(value: &str, before: &str) -> Vec<String> {
     let embedded = format!("{before}{value}tail");
-    vec![
+    let mut shapes: Vec<_> =
+        long_lines(value).map(|line| STANDARD.encode(format!("{before}{line}tail"))).collect();
+    shapes.extend([
         value.to_owned(),
         value.replace('\n', "\r\n"),
         STANDARD.encode(&embedded),
@@ -191,7 +193,13 @@ fn shapes(value: &str, before: &str) -> Vec<String> {
         hex(value),
         serde_json::to_string(value).unwrap(),
         crate::percent::encode(value),
-    ]
+    ]);
+    shapes
+}
+
+/// The lines that are hidden in base64 too.
+fn long_lines(value: &str) -> impl Iterator<Item = &str> {
+    lines(value).filter(|line| line.len() >= 8)
 }
 
 /// What must not be seen: the value, its lines, and its encodings without the
@@ -207,6 +215,9 @@ fn forbidden(value: &str, before: &str) -> Vec<String> {
     all.push(value.to_owned());
     all.push(core(STANDARD.encode(&embedded), value.len()));
     all.push(core(URL_SAFE_NO_PAD.encode(&embedded), value.len()));
+    for line in long_lines(value) {
+        all.push(core(STANDARD.encode(format!("{before}{line}tail")), line.len()));
+    }
     all.push(hex(value));
     all.push(crate::percent::encode(value));
     all
