@@ -2,7 +2,7 @@
 //!
 //! Refused here are targets that two readers could understand differently: a path with
 //! percent-encoding, which the router would decode and nothing in a path of ours needs,
-//! empty and dot segments, an authority other than ours. With the disk nearly full the two
+//! empty and dot segments, a raw `#`, an authority other than ours. With the disk nearly full the two
 //! exchange routes stop here, while operators can still work.
 
 use std::cell::RefCell;
@@ -25,6 +25,7 @@ use super::extract::{ClientAddr, RequestId};
 use super::idle;
 use super::limits::{Edge, MAX_TARGET};
 use crate::jobs::DiskLow;
+use crate::net::Fragments;
 
 /// Wrap a request; to be used with `middleware::from_fn`.
 pub async fn wrap<B: MessageBody + 'static>(
@@ -195,6 +196,10 @@ fn screen(request: &ServiceRequest, edge: &Edge) -> Result<(), ApiError> {
         let detail = "send the path alone, as clients of an origin server do";
         return Err(ApiError::new(Class::bad_request("target-absolute"), detail));
     }
+    if was_cut(request) {
+        let detail = "the target has a raw `#`, after which readers differ: in a query write `%23`";
+        return Err(ApiError::new(Class::bad_request("target-fragment"), detail));
+    }
     if !is_plain_path(uri.path()) {
         let detail = "the path has percent-encoding, an empty or dot segment, a backslash, or \
                       bytes outside ASCII";
@@ -204,6 +209,12 @@ fn screen(request: &ServiceRequest, edge: &Edge) -> Result<(), ApiError> {
         edge.disk.check().map_err(|low| disk_low(&low))?;
     }
     Ok(())
+}
+
+fn was_cut(request: &ServiceRequest) -> bool {
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+    let fragments = request.conn_data::<Rc<Fragments>>();
+    fragments.is_some_and(|found| found.may_have_cut(request.method().as_str(), target))
 }
 
 fn is_plain_path(path: &str) -> bool {

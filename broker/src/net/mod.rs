@@ -2,6 +2,7 @@
 
 mod admission;
 mod fetch;
+mod fragments;
 mod issuer_files;
 mod listener;
 mod network;
@@ -10,6 +11,7 @@ mod stream;
 
 pub use admission::{Admission, Ticket};
 pub use fetch::{HttpFetch, HttpFetchError};
+pub use fragments::Fragments;
 pub use issuer_files::{IssuerFiles, OutsideFolders};
 pub use listener::{ListenError, listen};
 pub use network::{Network, NetworkError};

@@ -14,7 +14,7 @@ use actix_service::{
 };
 use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
 use actix_web::App as HttpApp;
-use actix_web::dev::AppConfig;
+use actix_web::dev::{AppConfig, Extensions};
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use tokio::net::TcpStream;
@@ -42,7 +42,7 @@ impl Door {
 
     /// Serve plain connections.
     pub(super) fn plain(&self) -> impl Serves<TcpStream> + use<> {
-        let opened = fn_service(async |tcp| Ok::<_, ()>(Stream::Plain(tcp)));
+        let opened = fn_service(async |tcp| Ok::<_, ()>(Stream::plain(tcp)));
         self.guarded(opened.and_then(self.http()))
     }
 
@@ -51,8 +51,7 @@ impl Door {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let mut acceptor = Acceptor::new(config);
         acceptor.set_handshake_timeout(self.shared.config.limits.header_time);
-        let opened =
-            acceptor.map_err(drop).map(|tls: TlsStream<TcpStream>| Stream::Tls(Box::new(tls)));
+        let opened = acceptor.map_err(drop).map(|tls: TlsStream<TcpStream>| Stream::tls(tls));
         self.guarded(opened.and_then(self.http()))
     }
 
@@ -84,7 +83,7 @@ impl Door {
         let (shared, stopping) = (&self.shared, self.stopping.clone());
         let limits = &shared.config.limits;
         // An answer has as long to be read as a body has to be sent.
-        let longest_idle = limits.keep_alive.max(limits.body_time);
+        let watch = idle::watch(limits.keep_alive.max(limits.body_time));
         let app = HttpApp::new()
             .app_data(shared.edge.clone())
             .app_data(shared.health.clone())
@@ -104,7 +103,10 @@ impl Door {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .on_connect_ext(idle::watch(longest_idle))
+            .on_connect_ext(move |stream: &Stream, data: &mut Extensions| {
+                watch(stream, data);
+                data.insert(stream.fragments());
+            })
             .h1(app.map_err(|error: actix_web::Error| error.error_response()));
         let peer = |stream: Stream| {
             let peer = stream.tcp().peer_addr().ok();

@@ -46,6 +46,9 @@ async fn a_request_has_one_reading() {
         "GET //healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         "GET /x/../healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         "GET /%68ealthz%2f HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /healthz#x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /healthz?a=b#/api/v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /# HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ] {
         let answer = send(&server, probe.as_bytes()).await;
@@ -56,6 +59,29 @@ async fn a_request_has_one_reading() {
         let probe = format!("{method} /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         let answer = send(&server, probe.as_bytes()).await;
         assert!(["404", "405", "400"].contains(&status(&answer)), "{method}: {answer}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fragment_is_found_behind_another_request_and_a_body_may_hold_one() {
+    let server = plain(&[]).await;
+    let post = |body: &str| {
+        let length = body.len();
+        format!(
+            "POST /api/v2/whoami HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        )
+    };
+    let get = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let cut = get.replace("/healthz", "/healthz#x");
+    // The bodies say nothing that is taken for a token; how each request ends is what counts.
+    for (body, last, expected) in
+        [(r#"{"token":"a#b GET /other#c"}"#, get, "200"), (r#"{"token":"x"}"#, cut.as_str(), "400")]
+    {
+        let answers = send(&server, (post(body) + last).as_bytes()).await;
+        let last = answers.rsplit("HTTP/1.1 ").next().unwrap();
+        assert!(last.starts_with(expected), "{body}: {answers}");
     }
     server.stop().await;
 }
