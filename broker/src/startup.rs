@@ -23,7 +23,7 @@ use segura_store::{DatabaseUrl, OpenMode, OpenOptions, Store, Writer, WriterOpti
 use segura_vault::{Keyring, LedgerMac, WrappedKeyring};
 
 use crate::app::{App, Parts};
-use crate::config::{Config, GuardSource, Tls};
+use crate::config::{Config, GuardSource, Tls, check_folder};
 use crate::http::health::Health;
 use crate::http::limits::Edge;
 use crate::http::metrics::Metrics;
@@ -174,6 +174,9 @@ impl Ground {
     ) -> Result<Self, StartError> {
         let fetch =
             HttpFetch::new(&OutboundProxy::from_env(env)?, config.server.issuer_files.clone())?;
+        if let DatabaseUrl::Sqlite(_) = config.database {
+            check_folder(&config.server.data_dir)?;
+        }
         let store = Store::open(&config.database, OpenOptions::new(OpenMode::Exclusive)).await?;
         store.migrate().await?;
         check_world(&store, world).await?;

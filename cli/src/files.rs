@@ -5,13 +5,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use segura_model::{SecretBytes, SecretText};
 use segura_vault::{OPERATOR_TOKEN_PREFIX, SESSION_TOKEN_PREFIX};
 
 use crate::error::CliError;
+use crate::print;
 
 /// Read a file whole, at most `limit` bytes of it.
 pub(crate) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, CliError> {
@@ -60,7 +61,21 @@ pub(crate) fn read_token(path: &Path) -> Result<SecretText, CliError> {
 pub(crate) fn read_operator_token(path: &Path) -> Result<SecretText, CliError> {
     let token = read_token(path)?;
     check_operator_token(&token, path)?;
+    if is_exposed(path) {
+        print::warning(&format!(
+            "others than its owner can read or change {}: `chmod 600` it",
+            path.display()
+        ));
+    }
     Ok(token)
+}
+
+/// Whether everybody on the machine may read or write a file, or its group may write it. Told
+/// and not refused: Kubernetes mounts secrets so, in containers with nobody else in them.
+fn is_exposed(path: &Path) -> bool {
+    let found = std::fs::metadata(path);
+    path.as_os_str() != "-"
+        && found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o027 != 0)
 }
 
 /// Whether a text from this place can be an operator's credential.
@@ -139,9 +154,21 @@ const TOKEN_LIMIT: u64 = 64 << 10;
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
+
+    #[test]
+    fn a_credential_that_others_can_read_or_change_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        std::fs::write(&path, "sgo_abc\n").unwrap();
+        for (mode, exposed) in
+            [(0o600, false), (0o440, false), (0o640, false), (0o644, true), (0o660, true)]
+        {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_exposed(&path), exposed, "{mode:o}");
+        }
+        assert!(!is_exposed(Path::new("-")) && !is_exposed(Path::new("/dev/null")));
+    }
 
     #[test]
     fn a_private_file_is_private_and_not_overwritten() {

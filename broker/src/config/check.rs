@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::folder::check_folder;
 use super::problem::Problem;
 use super::{Config, GuardSource, Tls};
 use crate::telemetry::Chain;
@@ -37,7 +38,9 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
 
 fn check_directory(path: &Path) -> Result<(), String> {
     match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => Ok(()),
+        Ok(found) if found.is_dir() => {
+            check_folder(path).map_err(|error| Chain(&error).to_string())
+        }
         Ok(_) => Err(format!("{} is not a directory", path.display())),
         Err(error) => {
             Err(format!("cannot look at {}: {error}; `segura init` makes it", path.display()))

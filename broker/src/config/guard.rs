@@ -31,8 +31,8 @@ pub enum GuardReadError {
         #[source]
         reason: GuardError,
     },
-    /// Others can read it.
-    #[error("others than its owner can read {}: `chmod 600` it", .0.display())]
+    /// Others can read or change it.
+    #[error("others than its owner can read or change {}: `chmod 600` it", .0.display())]
     Exposed(PathBuf),
     /// It is longer than any guard.
     #[error("{} is longer than {MAX_BYTES} bytes", .0.display())]
@@ -76,8 +76,8 @@ pub fn read_private(path: &Path) -> Result<SecretBytes, GuardReadError> {
     let unreadable = |reason| GuardReadError::Unreadable { path: path.to_owned(), reason };
     let mut file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
-    // A group may be let in: systemd and Kubernetes hand out secrets that way.
-    if metadata.permissions().mode() & 0o007 != 0 {
+    // A group may be let in to read: systemd and Kubernetes hand out secrets that way.
+    if metadata.permissions().mode() & 0o027 != 0 {
         return Err(GuardReadError::Exposed(path.to_owned()));
     }
     if metadata.len() > MAX_BYTES {

@@ -8,6 +8,7 @@
 //! Adding a setting: a row in `keys`, a field here, a line in `read`.
 
 mod check;
+mod folder;
 mod gather;
 mod guard;
 mod keys;
@@ -28,6 +29,7 @@ use segura_store::DatabaseUrl;
 
 use crate::net::{IssuerFiles, Network};
 
+pub use folder::{FolderError, check_folder};
 pub use guard::{GuardReadError, GuardSource, read_private};
 pub use problem::{ConfigErrors, Problem};
 pub use server_url::{ServerUrl, ServerUrlError};

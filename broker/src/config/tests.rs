@@ -281,12 +281,17 @@ fn a_look_at_the_machine_finds_what_is_missing() {
 
     std::fs::create_dir(written.directory.path().join("data")).unwrap();
     let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
-    written.file("guard.key", key, 0o644);
-    assert_eq!(places(&config), ["guard.key_file"], "others can read it");
+    for mode in [0o644, 0o660] {
+        written.file("guard.key", key, mode);
+        assert_eq!(places(&config), ["guard.key_file"], "others can read or change it");
+    }
     written.file("guard.key", "too short", 0o600);
     assert_eq!(places(&config), ["guard.key_file"], "it is no key");
-    written.file("guard.key", key, 0o600);
+    written.file("guard.key", key, 0o640);
     assert_eq!(places(&config), [""; 0]);
+    let shared = std::fs::Permissions::from_mode(0o770);
+    std::fs::set_permissions(written.directory.path().join("data"), shared).unwrap();
+    assert_eq!(places(&config), ["server.data_dir"], "others can write to it");
 }
 
 #[test]

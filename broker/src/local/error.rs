@@ -5,12 +5,16 @@ use std::path::PathBuf;
 
 use segura_model::{Class, Classify};
 
+use crate::config::FolderError;
 use crate::service::operators::OperatorsError;
 use crate::startup::StartError;
 
 /// Why a database could not be made or changed on the machine itself.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
+    /// Others could change what would be made.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// The first operator could not be made.
     #[error(transparent)]
     Operators(#[from] OperatorsError),
@@ -34,6 +38,7 @@ pub enum LocalError {
 impl Classify for LocalError {
     fn class(&self) -> Class {
         match self {
+            Self::Folder(error) => error.class(),
             Self::Operators(error) => error.class(),
             Self::OtherInit => Class::conflict("other-init"),
             Self::Start(error) => error.class(),

@@ -19,7 +19,7 @@ use segura_store::{
 use segura_vault::{CertificateAuthority, Guard, Keyring, WrappedKeyring};
 
 use super::{LocalError, Opened, Sources, open_store};
-use crate::config::{Config, GuardSource, Tls};
+use crate::config::{Config, GuardSource, Tls, check_folder};
 use crate::service::operators::{self, Credential};
 use crate::startup::{StartError, World, check_world, mark_world};
 use crate::tls::ManagedCertificate;
@@ -43,6 +43,7 @@ pub async fn initialise(
     sources: &Sources,
 ) -> Result<Made, LocalError> {
     check_guard(&config.guard)?;
+    check_folder(&config.server.data_dir)?;
     make_directory(&config.server.data_dir)?;
     let store = open_store(config).await?;
     let (keyring, key_file) = keyring(&store, &config.guard, world, sources).await?;
@@ -74,7 +75,8 @@ fn check_guard(source: &GuardSource) -> Result<(), LocalError> {
         GuardSource::KeyFile(path) if !path.exists() => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             let found = folder.map_or(Ok(()), |folder| std::fs::metadata(folder).map(drop));
-            found.map_err(|source| LocalError::Write { path: path.clone(), source })
+            found.map_err(|source| LocalError::Write { path: path.clone(), source })?;
+            Ok(check_folder(folder.unwrap_or(Path::new(".")))?)
         }
         there => there.read().map(drop).map_err(|error| StartError::from(error).into()),
     }

@@ -4,7 +4,7 @@ use segura_model::{Class, Classify};
 use segura_store::StoreError;
 use segura_vault::KeyringError;
 
-use crate::config::GuardReadError;
+use crate::config::{FolderError, GuardReadError};
 use crate::net::{HttpFetchError, ListenError, ProxyError};
 use crate::tls::{GivenError, ManagedError};
 
@@ -17,6 +17,9 @@ pub enum StartError {
     /// The server's own certificate cannot be had.
     #[error("the server has no certificate to show")]
     Certificate(#[from] ManagedError),
+    /// Others could change the database's files.
+    #[error("the data directory is not safe")]
+    Folder(#[from] FolderError),
     /// The given certificate cannot be used.
     #[error("the given certificate cannot be used")]
     GivenCertificate(#[from] GivenError),
@@ -68,6 +71,7 @@ impl Classify for StartError {
                 Class::internal("start-failed")
             }
             Self::Certificate(_) | Self::GivenCertificate(_) => Class::bad_request("certificate"),
+            Self::Folder(error) => error.class(),
             Self::Guard(error) => error.class(),
             Self::Interrupted => Class::unavailable("interrupted"),
             Self::Keyring(error) => error.class(),

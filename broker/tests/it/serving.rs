@@ -1,5 +1,6 @@
 //! Starting, answering, stopping.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use segura_broker::startup::{self, StartError};
@@ -101,4 +102,21 @@ async fn a_second_server_on_one_directory_is_refused() {
     .await;
     assert!(matches!(second.err().unwrap(), StartError::Store(_)));
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_that_others_can_write_to_is_refused() {
+    let server = Running::start(&[]).await;
+    let directory = server.stop().await;
+    let shared = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(directory.path(), shared).unwrap();
+    let started = startup::build(
+        config(directory.path(), &[]),
+        Arc::new(SystemClock),
+        Arc::new(SystemRandom),
+        &MapEnv::default(),
+    )
+    .await;
+    let error = started.err().unwrap();
+    assert!(matches!(error, StartError::Folder(_)), "{error:?}");
 }

@@ -8,7 +8,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use segura_broker::local::{Sources, initialise, is_complete};
+use segura_broker::config::check_folder;
+use segura_broker::local::{LocalError, Sources, initialise, is_complete};
 use segura_broker::startup::World;
 use segura_model::{OperatorName, SystemClock};
 use segura_vault::SystemRandom;
@@ -85,6 +86,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
 /// The configuration file, in a folder that is made if it is not there.
 fn reserve(path: &Path) -> Result<Reserved, CliError> {
     if let Some(folder) = path.parent() {
+        check_folder(folder).map_err(LocalError::from)?;
         let failed = |source| CliError::Write { path: folder.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o755).create(folder).map_err(failed)?;
     }
@@ -105,6 +107,18 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn a_configuration_file_is_not_made_where_others_can_replace_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(folder.path(), shared).unwrap();
+        for file in ["segura.toml", "etc/segura.toml"] {
+            let refused = reserve(&folder.path().join(file)).err().unwrap();
+            assert!(refused.to_string().contains("chmod go-w"), "{refused}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 
     #[test]
     fn the_folder_of_the_configuration_file_is_made() {
