@@ -9,7 +9,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Json, ServiceConfig, get};
 use segura_model::api::{ReadyAnswer, ReadyCheck, ReadyState};
 use segura_model::{Clock, Timestamp};
-use segura_store::Store;
+use segura_store::{RefusedRow, Store};
 use segura_vault::authority::WARNING_SECONDS;
 
 use crate::jobs::DiskGuard;
@@ -22,6 +22,8 @@ pub struct Health {
     pub store: Store,
     /// Today's issuer entries.
     pub issuers: Box<dyn Fn() -> Arc<IssuerSet> + Send + Sync>,
+    /// The rows that decide trust and do not check.
+    pub refused_rows: Box<dyn Fn() -> Arc<Vec<RefusedRow>> + Send + Sync>,
     /// Their keys.
     pub verifier: Arc<Verifier>,
     /// The certificate that is shown; `None` without TLS.
@@ -54,6 +56,7 @@ impl Health {
             self.database().await,
             // The keyring is open, or the server would not have started.
             check("keyring", ReadyState::Ready, None),
+            trust(&(self.refused_rows)()),
             self.disk(),
         ];
         checks.extend(certificate_ends.map(|ends| self.certificate(ends)));
@@ -113,6 +116,19 @@ async fn ready(health: Data<Health>) -> (Json<ReadyAnswer>, actix_web::http::Sta
         ReadyState::Down => actix_web::http::StatusCode::SERVICE_UNAVAILABLE,
     };
     (Json(answer), status)
+}
+
+/// The rows themselves are named in the log only: `/readyz` is for anyone.
+fn trust(refused: &[RefusedRow]) -> ReadyCheck {
+    let detail = match refused.len() {
+        0 => return check("trust", ReadyState::Ready, None),
+        1 => "a row that decides trust was".to_owned(),
+        count => format!("{count} rows that decide trust were"),
+    };
+    let detail = format!(
+        "{detail} not written by this broker and counts for nothing; the server's log says which"
+    );
+    check("trust", ReadyState::Warning, Some(detail))
 }
 
 fn issuer(status: &KeyStatus, plain: bool) -> ReadyCheck {

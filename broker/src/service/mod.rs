@@ -29,6 +29,7 @@ mod granting;
 pub(crate) mod hex;
 mod opening;
 mod quota;
+mod refused_rows;
 mod ticket;
 
 #[cfg(test)]

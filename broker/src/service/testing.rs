@@ -14,7 +14,7 @@ use segura_model::{Algorithm, Clock, ManualClock, Random, RequestId, Role, Secre
 use segura_store::{
     DatabaseUrl, LedgerFilter, OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask,
 };
-use segura_vault::{Keyring, LedgerMac, SystemRandom};
+use segura_vault::{Keyring, LedgerMac, SystemRandom, TrustMac};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -80,6 +80,7 @@ impl World {
             clock: clock.clone(),
             random: random.clone(),
             head_mac: Arc::new(LedgerMac::new(&keyring)),
+            row_mac: Arc::new(TrustMac::new(&keyring)),
         };
         let (writer, task) = Writer::start(store, options).await.unwrap();
         let first = operators::first(&writer, &keyring, "root".parse().unwrap(), &*clock, &*random);
