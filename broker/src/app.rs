@@ -143,7 +143,8 @@ impl App {
 
     /// Look for rows that decide trust and do not check.
     pub async fn check_rows(&self) {
-        if let Err(error) = self.core.refused_rows.look(self.core.store(), &*self.core.row_mac).await
+        if let Err(error) =
+            self.core.refused_rows.look(self.core.store(), &*self.core.row_mac).await
         {
             tracing::warn!(error = %error, "the rows that decide trust could not be checked");
         }

@@ -17,8 +17,8 @@ use segura_model::{
     ChainId, Clock, Random, RequestId, SessionId, SystemClock, Timestamp, random::make_bytes,
 };
 use segura_store::{
-    Commit, DatabaseUrl, Entry, HeadMac, NewSession, OpenMode, OpenOptions, RowMac, SessionStep, Spend,
-    Store, Writer, WriterOptions,
+    Commit, DatabaseUrl, Entry, HeadMac, NewSession, OpenMode, OpenOptions, RowMac, SessionStep,
+    Spend, Store, Writer, WriterOptions,
 };
 
 const ROUND: Duration = Duration::from_secs(3);

@@ -43,10 +43,7 @@ impl Store {
     }
 
     /// Every operator, by name.
-    pub async fn operator_list(
-        &self,
-        mac: &dyn RowMac,
-    ) -> Result<Vec<StoredOperator>, StoreError> {
+    pub async fn operator_list(&self, mac: &dyn RowMac) -> Result<Vec<StoredOperator>, StoreError> {
         read!(self, |conn| list(conn, mac))
     }
 

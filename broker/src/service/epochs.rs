@@ -129,9 +129,10 @@ impl Epochs {
         match stored {
             Checked::Absent => Ok(Self::default()),
             Checked::Found(text) => Self::parse(Some(&text)),
-            Checked::Refused => {
-                Ok(Self { all: Some(Epoch { change: i64::MAX, at: Timestamp(0) }), ..Self::default() })
-            }
+            Checked::Refused => Ok(Self {
+                all: Some(Epoch { change: i64::MAX, at: Timestamp(0) }),
+                ..Self::default()
+            }),
         }
     }
 

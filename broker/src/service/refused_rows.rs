@@ -36,3 +36,6 @@ impl RefusedRows {
         self.0.load_full()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,8 +14,8 @@ use segura_model::{
 };
 use segura_store::ledger::{self, LedgerFilter, VerifyReport};
 use segura_store::{
-    Commit, DatabaseUrl, Entry, Head, HeadMac, NewSession, OpenMode, OpenOptions, Receipt,
-    RowMac, SessionStep, Spend, Store, StoreError, Writer, WriterOptions, WriterTask,
+    Commit, DatabaseUrl, Entry, Head, HeadMac, NewSession, OpenMode, OpenOptions, Receipt, RowMac,
+    SessionStep, Spend, Store, StoreError, Writer, WriterOptions, WriterTask,
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
