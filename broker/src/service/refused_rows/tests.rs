@@ -64,7 +64,7 @@ async fn a_policy_that_was_edited_grants_nothing_until_it_is_applied_again() {
     for node in [&world.core, &world.bare_node().await] {
         assert!(node.snapshots.held().policies.is_empty());
     }
-    assert_eq!(code(&world, "1", "db/prod/password").await, "policy-mismatch");
+    assert_eq!(code(&world, "1", "db/prod/password").await, "access-refused");
     world.apply(DEPLOY).await;
     world.deliver(world.token("2", &json!({})), "2", &["db/prod/password"]).await.unwrap();
     world.app.check_rows().await;
@@ -77,13 +77,14 @@ async fn an_issuer_whose_iss_was_edited_vouches_for_nobody() {
     let policy = "policy: own-job\nissuer: own\nclaims: { sub: job-1 }\nread: ['app/login']\n";
     world.apply(policy).await;
     world.put("app/login", &[("value", "x")]).await;
+    world.deliver(world.own_token("0", &json!({})), "0", &["app/login"]).await.unwrap();
     let evil = json!({ "iss": "https://evil.example" });
     let mut entry = world.app.trust.issuer(&"own".parse().unwrap()).await.unwrap();
     entry.iss = "https://evil.example".parse().unwrap();
     let issuer = StoredIssuer { entry, changed_at: NOON, changed_by: "root".to_owned() };
     intrude(&world, move |tx| Box::pin(async move { tx.issuer_put(&issuer).await })).await;
     let delivered = world.deliver(world.own_token("1", &evil), "1", &["app/login"]).await;
-    assert_eq!(delivered.map(drop).unwrap_err().class().code, "token-issuer");
+    assert_eq!(delivered.map(drop).unwrap_err().class().code, "access-refused");
     assert_eq!(refused(&world), [r#"issuers "own""#]);
 }
 
