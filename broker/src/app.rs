@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::rt::task::JoinHandle;
 use segura_model::{Class, Classify, Clock, Random};
-use segura_store::{HeadMac, Store, Writer};
+use segura_store::{HeadMac, RefusedRow, Store, Writer};
 use segura_vault::{Keyring, LedgerMac, OperatorTokens, SecretsError};
 
 use crate::config::Config;
@@ -136,6 +136,20 @@ impl App {
     /// Today's issuer entries.
     pub fn issuers(&self) -> Arc<IssuerSet> {
         Arc::clone(&self.core.snapshots.held().issuers)
+    }
+
+    /// The rows that decide trust and do not check, as of the last look.
+    pub fn refused_rows(&self) -> Arc<Vec<RefusedRow>> {
+        self.core.refused_rows.seen()
+    }
+
+    /// Look for rows that decide trust and do not check.
+    pub async fn check_rows(&self) {
+        if let Err(error) =
+            self.core.refused_rows.look(self.core.store(), &*self.core.row_mac).await
+        {
+            tracing::warn!(error = %error, "the rows that decide trust could not be checked");
+        }
     }
 
     /// This server's name as an issuer: the first of its configured URLs, never `Host`.

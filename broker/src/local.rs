@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use segura_model::{Clock, Random};
 use segura_store::{OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask};
-use segura_vault::{Keyring, LedgerMac, WrappedKeyring};
+use segura_vault::{Keyring, LedgerMac, TrustMac, WrappedKeyring};
 
 use crate::config::Config;
 use crate::startup::{StartError, World, check_world};
@@ -54,6 +54,7 @@ impl Opened {
             clock: Arc::clone(&sources.clock),
             random: Arc::clone(&sources.random),
             head_mac: Arc::new(LedgerMac::new(&keyring)),
+            row_mac: Arc::new(TrustMac::new(&keyring)),
         };
         let (writer, task) = Writer::start(store, options).await?;
         Ok(Self { keyring: Arc::new(keyring), writer, task })

@@ -20,7 +20,7 @@ use actix_web::web::Data;
 use segura_model::{Clock, Random};
 use segura_plugins::Env;
 use segura_store::{DatabaseUrl, OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask};
-use segura_vault::{Keyring, LedgerMac, WrappedKeyring};
+use segura_vault::{Keyring, LedgerMac, TrustMac, WrappedKeyring};
 
 use crate::app::{App, Parts};
 use crate::config::{Config, GuardSource, Tls, check_folder};
@@ -88,11 +88,12 @@ pub async fn build_world(
     let sockets = Sockets::open(&config, certificates.clone())?;
     let jobs = background(&app, &ground, &disk, source.zip(certificates.clone()));
     let metrics = Arc::new(Metrics::new());
-    let issuers = app.clone();
+    let (issuers, refused) = (app.clone(), app.clone());
     let Ground { store, verifier, clock, random, writer_task, .. } = ground;
     let health = Health {
         store,
         issuers: Box::new(move || issuers.issuers()),
+        refused_rows: Box::new(move || refused.refused_rows()),
         verifier,
         certificates,
         disk: disk.clone(),
@@ -186,9 +187,10 @@ impl Ground {
             clock: clock.clone(),
             random: random.clone(),
             head_mac: Arc::new(LedgerMac::new(&keyring)),
+            row_mac: Arc::new(TrustMac::new(&keyring)),
         };
         let (writer, writer_task) = Writer::start(store.clone(), options).await?;
-        let shelf = Arc::new(StoreShelf::new(store.clone(), writer.clone()));
+        let shelf = Arc::new(StoreShelf::new(writer.clone(), &keyring));
         let dev = match world {
             World::Dev => DevIssuers::Accept,
             World::Real => DevIssuers::Refuse,
@@ -274,6 +276,8 @@ fn background(
     });
     let (keys, issuers) = (ground.verifier.clone(), app.clone());
     jobs.every(SECONDS * 60, move || jobs::refresh(keys.clone(), issuers.issuers()));
+    let rows = app.clone();
+    jobs.every(SECONDS * 60, move || check_rows(rows.clone()));
     let writer = ground.writer.clone();
     jobs.every(SECONDS * 300, move || jobs::purge(writer.clone()));
     if let Some((source, certificates)) = certificates {
@@ -281,6 +285,10 @@ fn background(
         jobs.every(SECONDS * 60, move || jobs::renew(source.clone(), certificates.clone()));
     }
     jobs
+}
+
+async fn check_rows(app: Arc<App>) {
+    app.check_rows().await;
 }
 
 fn warn_about_plain_issuers(app: &App) {

@@ -17,8 +17,8 @@ use segura_model::{
     ChainId, Clock, Random, RequestId, SessionId, SystemClock, Timestamp, random::make_bytes,
 };
 use segura_store::{
-    Commit, DatabaseUrl, Entry, HeadMac, NewSession, OpenMode, OpenOptions, SessionStep, Spend,
-    Store, Writer, WriterOptions,
+    Commit, DatabaseUrl, Entry, HeadMac, NewSession, OpenMode, OpenOptions, RowMac, SessionStep,
+    Spend, Store, Writer, WriterOptions,
 };
 
 const ROUND: Duration = Duration::from_secs(3);
@@ -35,6 +35,7 @@ async fn main() -> anyhow::Result<()> {
         clock: Arc::new(SystemClock),
         random: Arc::new(Chance),
         head_mac: Arc::new(Mac(hmac::Key::new(hmac::HMAC_SHA256, &[1; 32]))),
+        row_mac: Arc::new(Mac(hmac::Key::new(hmac::HMAC_SHA256, &[2; 32]))),
     };
     let (writer, task) = Writer::start(store, options).await?;
     let session = open_session(&writer).await?;
@@ -162,6 +163,12 @@ impl Random for Chance {
 }
 
 struct Mac(hmac::Key);
+
+impl RowMac for Mac {
+    fn mac(&self, row: &[u8]) -> [u8; 32] {
+        hmac::sign(&self.0, row).as_ref().try_into().expect("32 bytes")
+    }
+}
 
 impl HeadMac for Mac {
     fn mac(&self, chain: &ChainId, seq: i64, hash: &[u8; 32]) -> [u8; 32] {

@@ -1,14 +1,17 @@
 //! The last good keys of each issuer, so that a restart during its outage still
-//! verifies tokens. They are public: the text is the key set as it was fetched.
+//! verifies tokens. They are public: the text is the key set as it was fetched. A row that
+//! does not check ([`RowMac`]) is not there: who could plant one could sign tokens.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use segura_model::{IssuerId, Timestamp};
 
 use crate::backend::{Conn, on_backend};
+use crate::ledger::encoding::Encoder;
 use crate::readers::read;
+use crate::row_mac::{self, Authenticated, RefusedRow};
 use crate::schema::issuer_keys;
-use crate::{Store, StoreError, Tx, Writer, text};
+use crate::{RowMac, Store, StoreError, Tx, Writer, text};
 
 /// An issuer's key set as it was last fetched and found good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +32,9 @@ impl Store {
     pub async fn issuer_keys_find(
         &self,
         issuer: &IssuerId,
+        mac: &dyn RowMac,
     ) -> Result<Option<IssuerKeys>, StoreError> {
-        read!(self, |conn| find(conn, issuer))
+        read!(self, |conn| find(conn, issuer, mac))
     }
 }
 
@@ -49,17 +53,49 @@ struct Row {
     source: String,
     key_set: String,
     fetched_at: i64,
+    mac: Vec<u8>,
+}
+
+impl Authenticated for Row {
+    const TABLE: &'static str = "issuer_keys";
+
+    fn id(&self) -> &str {
+        &self.issuer
+    }
+
+    fn columns(&self, to: &mut Encoder) {
+        let Self { issuer: _, source, key_set, fetched_at, mac: _ } = self;
+        to.part(source.as_bytes());
+        to.part(key_set.as_bytes());
+        to.number(*fetched_at);
+    }
+
+    fn mac(&self) -> &[u8] {
+        &self.mac
+    }
+}
+
+/// The rows that do not check.
+pub(crate) async fn refused(
+    conn: &mut Conn,
+    mac: &dyn RowMac,
+) -> Result<Vec<RefusedRow>, StoreError> {
+    let query = issuer_keys::table.order(issuer_keys::issuer);
+    let rows = on_backend!(conn, |conn| query.load::<Row>(conn).await)?;
+    Ok(row_mac::refused(rows, mac))
 }
 
 async fn put(tx: &mut Tx, keys: &IssuerKeys) -> Result<(), StoreError> {
     text::line("the source of a key set", &keys.source)?;
     text::document("a key set", &keys.key_set, text::DOCUMENT)?;
-    let row = Row {
+    let mut row = Row {
         issuer: keys.issuer.to_string(),
         source: keys.source.clone(),
         key_set: keys.key_set.clone(),
         fetched_at: keys.fetched_at.0,
+        mac: Vec::new(),
     };
+    row.mac = row_mac::make(&row, &*tx.row_mac());
     let upsert = diesel::insert_into(issuer_keys::table)
         .values(&row)
         .on_conflict(issuer_keys::issuer)
@@ -69,10 +105,14 @@ async fn put(tx: &mut Tx, keys: &IssuerKeys) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn find(conn: &mut Conn, issuer: &IssuerId) -> Result<Option<IssuerKeys>, StoreError> {
+async fn find(
+    conn: &mut Conn,
+    issuer: &IssuerId,
+    mac: &dyn RowMac,
+) -> Result<Option<IssuerKeys>, StoreError> {
     let query = issuer_keys::table.find(issuer.as_str());
     let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
-    row.map(IssuerKeys::try_from).transpose()
+    row.and_then(|row| row_mac::check(row, mac)).map(IssuerKeys::try_from).transpose()
 }
 
 impl TryFrom<Row> for IssuerKeys {

@@ -1,13 +1,16 @@
-//! Issuer entries: who may vouch for a workload.
+//! Issuer entries: who may vouch for a workload. A row that does not check ([`RowMac`]) is
+//! not there.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use segura_model::{IssuerEntry, IssuerId, Timestamp};
 
 use crate::backend::{Conn, on_backend};
+use crate::ledger::encoding::Encoder;
 use crate::readers::read;
+use crate::row_mac::{self, Authenticated, RefusedRow};
 use crate::schema::{issuer_keys, issuers};
-use crate::{ChangeKind, Store, StoreError, Tx, text};
+use crate::{ChangeKind, RowMac, Store, StoreError, Tx, text};
 
 /// An issuer entry and who wrote it.
 #[derive(Clone, Debug)]
@@ -22,25 +25,31 @@ pub struct StoredIssuer {
 
 impl Store {
     /// Every issuer entry, by id.
-    pub async fn issuer_list(&self) -> Result<Vec<StoredIssuer>, StoreError> {
-        read!(self, |conn| list(conn))
+    pub async fn issuer_list(&self, mac: &dyn RowMac) -> Result<Vec<StoredIssuer>, StoreError> {
+        read!(self, |conn| list(conn, mac))
     }
 
     /// One issuer entry.
-    pub async fn issuer_find(&self, id: &IssuerId) -> Result<Option<StoredIssuer>, StoreError> {
-        read!(self, |conn| find(conn, id))
+    pub async fn issuer_find(
+        &self,
+        id: &IssuerId,
+        mac: &dyn RowMac,
+    ) -> Result<Option<StoredIssuer>, StoreError> {
+        read!(self, |conn| find(conn, id, mac))
     }
 }
 
 impl Tx {
     /// Every issuer entry, as this unit of work sees it.
     pub async fn issuer_list(&mut self) -> Result<Vec<StoredIssuer>, StoreError> {
-        list(self.conn()).await
+        let mac = self.row_mac();
+        list(self.conn(), &*mac).await
     }
 
     /// One issuer entry, as this unit of work sees it.
     pub async fn issuer_find(&mut self, id: &IssuerId) -> Result<Option<StoredIssuer>, StoreError> {
-        find(self.conn(), id).await
+        let mac = self.row_mac();
+        find(self.conn(), id, &*mac).await
     }
 
     /// Write an issuer entry, replacing one of the same id. Its last good keys are
@@ -50,12 +59,14 @@ impl Tx {
         let body = serde_json::to_string(&issuer.entry)
             .map_err(|_| StoreError::Invalid("an issuer entry has no JSON form"))?;
         text::document("an issuer entry", &body, text::DOCUMENT)?;
-        let row = Row {
+        let mut row = Row {
             id: issuer.entry.id.to_string(),
             body,
             changed_at: issuer.changed_at.0,
             changed_by: issuer.changed_by.clone(),
+            mac: Vec::new(),
         };
+        row.mac = row_mac::make(&row, &*self.row_mac());
         let upsert = diesel::insert_into(issuers::table)
             .values(&row)
             .on_conflict(issuers::id)
@@ -65,8 +76,8 @@ impl Tx {
         self.forget_keys(&issuer.entry.id).await
     }
 
-    /// Remove an issuer entry and its last good keys; `false` when there was none. Raises
-    /// the change number.
+    /// Remove an issuer entry, also one that does not check, and its last good keys; `false`
+    /// when there was none. Raises the change number.
     pub async fn issuer_remove(&mut self, id: &IssuerId) -> Result<bool, StoreError> {
         let delete = diesel::delete(issuers::table.find(id.as_str()));
         let removed = on_backend!(self.conn(), |conn| delete.execute(conn).await)? > 0;
@@ -91,18 +102,54 @@ struct Row {
     body: String,
     changed_at: i64,
     changed_by: String,
+    mac: Vec<u8>,
 }
 
-async fn list(conn: &mut Conn) -> Result<Vec<StoredIssuer>, StoreError> {
+impl Authenticated for Row {
+    const TABLE: &'static str = "issuers";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn columns(&self, to: &mut Encoder) {
+        let Self { id: _, body, changed_at, changed_by, mac: _ } = self;
+        to.part(body.as_bytes());
+        to.number(*changed_at);
+        to.part(changed_by.as_bytes());
+    }
+
+    fn mac(&self) -> &[u8] {
+        &self.mac
+    }
+}
+
+/// The rows that do not check.
+pub(crate) async fn refused(
+    conn: &mut Conn,
+    mac: &dyn RowMac,
+) -> Result<Vec<RefusedRow>, StoreError> {
+    Ok(row_mac::refused(rows(conn).await?, mac))
+}
+
+async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
     let query = issuers::table.order(issuers::id);
-    let rows = on_backend!(conn, |conn| query.load::<Row>(conn).await)?;
-    rows.into_iter().map(StoredIssuer::try_from).collect()
+    Ok(on_backend!(conn, |conn| query.load::<Row>(conn).await)?)
 }
 
-async fn find(conn: &mut Conn, id: &IssuerId) -> Result<Option<StoredIssuer>, StoreError> {
+async fn list(conn: &mut Conn, mac: &dyn RowMac) -> Result<Vec<StoredIssuer>, StoreError> {
+    let rows = rows(conn).await?.into_iter().filter_map(|row| row_mac::check(row, mac));
+    rows.map(StoredIssuer::try_from).collect()
+}
+
+async fn find(
+    conn: &mut Conn,
+    id: &IssuerId,
+    mac: &dyn RowMac,
+) -> Result<Option<StoredIssuer>, StoreError> {
     let query = issuers::table.find(id.as_str());
     let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
-    row.map(StoredIssuer::try_from).transpose()
+    row.and_then(|row| row_mac::check(row, mac)).map(StoredIssuer::try_from).transpose()
 }
 
 impl TryFrom<Row> for StoredIssuer {

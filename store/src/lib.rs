@@ -23,6 +23,7 @@ mod operators;
 mod policies;
 mod purge;
 mod readers;
+mod row_mac;
 mod schema;
 mod secrets;
 mod sessions;
@@ -44,6 +45,7 @@ pub use ledger::{Head, HeadMac, LedgerFilter, LedgerPage, LedgerRow, Receipt};
 pub use operators::StoredOperator;
 pub use policies::StoredPolicy;
 pub use purge::{Purged, Retention};
+pub use row_mac::{Checked, RefusedRow, RowMac};
 pub use secrets::{
     NewVersion, SecretHead, SecretMeta, SecretSlot, StoredVersion, VersionAdded, VersionSummary,
 };

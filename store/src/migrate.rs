@@ -29,7 +29,7 @@ macro_rules! migrations {
     };
 }
 
-migrations!["0001_spine"];
+migrations!["0001_spine", "0002_row_macs"];
 
 diesel::table! {
     schema_migrations (name) {

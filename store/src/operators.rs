@@ -1,4 +1,5 @@
-//! Operators and the keyed hashes of their tokens.
+//! Operators and the keyed hashes of their tokens. A row that does not check ([`RowMac`])
+//! is not there, and gives its name up to who is added under it.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -6,9 +7,11 @@ use segura_model::audit::Actor;
 use segura_model::{OperatorId, OperatorName, Role, Timestamp};
 
 use crate::backend::{Conn, on_backend};
+use crate::ledger::encoding::Encoder;
 use crate::readers::read;
+use crate::row_mac::{self, Authenticated, RefusedRow};
 use crate::schema::operators;
-use crate::{ChangeKind, Store, StoreError, Tx};
+use crate::{ChangeKind, RowMac, Store, StoreError, Tx};
 
 /// An operator as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,13 +37,21 @@ impl Store {
     pub async fn operator_find_by_hash(
         &self,
         hash: &[u8; 32],
+        mac: &dyn RowMac,
     ) -> Result<Option<StoredOperator>, StoreError> {
-        read!(self, |conn| find_by_hash(conn, hash))
+        read!(self, |conn| find_by_hash(conn, hash, mac))
     }
 
     /// Every operator, by name.
-    pub async fn operator_list(&self) -> Result<Vec<StoredOperator>, StoreError> {
-        read!(self, |conn| list(conn))
+    pub async fn operator_list(&self, mac: &dyn RowMac) -> Result<Vec<StoredOperator>, StoreError> {
+        read!(self, |conn| list(conn, mac))
+    }
+
+    /// Whether there is any operator, whoever wrote it: for what looks before the keyring is
+    /// open.
+    pub async fn has_operators(&self) -> Result<bool, StoreError> {
+        let rows = read!(self, |conn| rows(conn));
+        rows.map(|rows| !rows.is_empty())
     }
 }
 
@@ -50,8 +61,8 @@ impl Tx {
         &mut self,
         name: &OperatorName,
     ) -> Result<Option<StoredOperator>, StoreError> {
-        let query = operators::table.filter(operators::name.eq(name.as_str()));
-        let row = on_backend!(self.conn(), |conn| query.first::<Row>(conn).await.optional())?;
+        let row = find(self.conn(), name).await?;
+        let row = row.and_then(|row| row_mac::check(row, &*self.row_mac()));
         row.map(StoredOperator::try_from).transpose()
     }
 
@@ -67,15 +78,20 @@ impl Tx {
 
     /// Every operator, by name, as this unit of work sees it.
     pub async fn operator_list(&mut self) -> Result<Vec<StoredOperator>, StoreError> {
-        list(self.conn()).await
+        let mac = self.row_mac();
+        list(self.conn(), &*mac).await
     }
 
     /// Add an operator; `false` when the name is taken. Raises the change number.
     pub async fn operator_add(&mut self, operator: &StoredOperator) -> Result<bool, StoreError> {
+        let found = find(self.conn(), &operator.name).await?;
+        if found.is_some_and(|row| row_mac::check(row, &*self.row_mac()).is_none()) {
+            self.operator_remove(&operator.name).await?;
+        }
         // The target is the name alone: a token hash that exists already must not pass for
         // a name that is taken.
         let insert = diesel::insert_into(operators::table)
-            .values(Row::from(operator))
+            .values(Row::new(operator, &*self.row_mac()))
             .on_conflict(operators::name)
             .do_nothing();
         let added = on_backend!(self.conn(), |conn| insert.execute(conn).await)? > 0;
@@ -94,21 +110,18 @@ impl Tx {
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let update = diesel::update(operators::table.filter(operators::name.eq(name.as_str())))
-            .set((
-                operators::token_hash.eq(token_hash.as_slice()),
-                operators::expires_at.eq(expires_at.0),
-                operators::rotated_at.eq(now.0),
-            ));
-        let rotated = on_backend!(self.conn(), |conn| update.execute(conn).await)? > 0;
-        if rotated {
-            self.raise(ChangeKind::Operator, name.as_str());
-        }
-        Ok(rotated)
+        let Some(found) = self.operator_find(name).await? else { return Ok(false) };
+        let rotated =
+            StoredOperator { token_hash: *token_hash, expires_at, rotated_at: now, ..found };
+        let row = Row::new(&rotated, &*self.row_mac());
+        let update = diesel::update(operators::table.find(&row.id)).set(&row);
+        on_backend!(self.conn(), |conn| update.execute(conn).await)?;
+        self.raise(ChangeKind::Operator, name.as_str());
+        Ok(true)
     }
 
-    /// Remove an operator; `false` when there is no such operator. Raises the change
-    /// number.
+    /// Remove an operator, also one that does not check; `false` when there is no such
+    /// operator. Raises the change number.
     pub async fn operator_remove(&mut self, name: &OperatorName) -> Result<bool, StoreError> {
         let delete = diesel::delete(operators::table.filter(operators::name.eq(name.as_str())));
         let removed = on_backend!(self.conn(), |conn| delete.execute(conn).await)? > 0;
@@ -119,7 +132,7 @@ impl Tx {
     }
 }
 
-#[derive(Queryable, Insertable)]
+#[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = operators)]
 struct Row {
     id: String,
@@ -129,26 +142,66 @@ struct Row {
     expires_at: i64,
     created_at: i64,
     rotated_at: i64,
+    mac: Vec<u8>,
+}
+
+impl Authenticated for Row {
+    const TABLE: &'static str = "operators";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn columns(&self, to: &mut Encoder) {
+        let Self { id: _, name, role, token_hash, expires_at, created_at, rotated_at, mac: _ } =
+            self;
+        to.part(name.as_bytes());
+        to.part(role.as_bytes());
+        to.part(token_hash);
+        [expires_at, created_at, rotated_at].into_iter().for_each(|number| to.number(*number));
+    }
+
+    fn mac(&self) -> &[u8] {
+        &self.mac
+    }
+}
+
+/// The rows that do not check.
+pub(crate) async fn refused(
+    conn: &mut Conn,
+    mac: &dyn RowMac,
+) -> Result<Vec<RefusedRow>, StoreError> {
+    Ok(row_mac::refused(rows(conn).await?, mac))
+}
+
+async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
+    let query = operators::table.order(operators::name);
+    Ok(on_backend!(conn, |conn| query.load::<Row>(conn).await)?)
+}
+
+async fn find(conn: &mut Conn, name: &OperatorName) -> Result<Option<Row>, StoreError> {
+    let query = operators::table.filter(operators::name.eq(name.as_str()));
+    Ok(on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?)
 }
 
 async fn find_by_hash(
     conn: &mut Conn,
     hash: &[u8; 32],
+    mac: &dyn RowMac,
 ) -> Result<Option<StoredOperator>, StoreError> {
     let query = operators::table.filter(operators::token_hash.eq(hash.as_slice()));
     let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
-    row.map(StoredOperator::try_from).transpose()
+    row.and_then(|row| row_mac::check(row, mac)).map(StoredOperator::try_from).transpose()
 }
 
-async fn list(conn: &mut Conn) -> Result<Vec<StoredOperator>, StoreError> {
-    let query = operators::table.order(operators::name);
-    let rows = on_backend!(conn, |conn| query.load::<Row>(conn).await)?;
-    rows.into_iter().map(StoredOperator::try_from).collect()
+async fn list(conn: &mut Conn, mac: &dyn RowMac) -> Result<Vec<StoredOperator>, StoreError> {
+    let rows = rows(conn).await?.into_iter().filter_map(|row| row_mac::check(row, mac));
+    rows.map(StoredOperator::try_from).collect()
 }
 
-impl From<&StoredOperator> for Row {
-    fn from(operator: &StoredOperator) -> Self {
-        Self {
+impl Row {
+    fn new(operator: &StoredOperator, mac: &dyn RowMac) -> Self {
+        let mut row = Self {
             id: operator.id.to_string(),
             name: operator.name.to_string(),
             role: operator.role.as_str().to_owned(),
@@ -156,7 +209,10 @@ impl From<&StoredOperator> for Row {
             expires_at: operator.expires_at.0,
             created_at: operator.created_at.0,
             rotated_at: operator.rotated_at.0,
-        }
+            mac: Vec::new(),
+        };
+        row.mac = row_mac::make(&row, mac);
+        row
     }
 }
 

@@ -1,13 +1,16 @@
-//! Trust policies, as the documents they were compiled from.
+//! Trust policies, as the documents they were compiled from. A row that does not check
+//! ([`RowMac`]) is not there.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use segura_model::{IssuerId, PolicyName, Timestamp};
 
 use crate::backend::{Conn, on_backend};
+use crate::ledger::encoding::Encoder;
 use crate::readers::read;
+use crate::row_mac::{self, Authenticated, RefusedRow};
 use crate::schema::policies;
-use crate::{ChangeKind, Store, StoreError, Tx, text};
+use crate::{ChangeKind, RowMac, Store, StoreError, Tx, text};
 
 /// A policy and who wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,20 +29,25 @@ pub struct StoredPolicy {
 
 impl Store {
     /// Every policy, by name.
-    pub async fn policy_list(&self) -> Result<Vec<StoredPolicy>, StoreError> {
-        read!(self, |conn| list(conn))
+    pub async fn policy_list(&self, mac: &dyn RowMac) -> Result<Vec<StoredPolicy>, StoreError> {
+        read!(self, |conn| list(conn, mac))
     }
 
     /// One policy.
-    pub async fn policy_find(&self, name: &PolicyName) -> Result<Option<StoredPolicy>, StoreError> {
-        read!(self, |conn| find(conn, name))
+    pub async fn policy_find(
+        &self,
+        name: &PolicyName,
+        mac: &dyn RowMac,
+    ) -> Result<Option<StoredPolicy>, StoreError> {
+        read!(self, |conn| find(conn, name, mac))
     }
 }
 
 impl Tx {
     /// Every policy, by name, as this unit of work sees it.
     pub async fn policy_list(&mut self) -> Result<Vec<StoredPolicy>, StoreError> {
-        list(self.conn()).await
+        let mac = self.row_mac();
+        list(self.conn(), &*mac).await
     }
 
     /// One policy, as this unit of work sees it.
@@ -47,14 +55,15 @@ impl Tx {
         &mut self,
         name: &PolicyName,
     ) -> Result<Option<StoredPolicy>, StoreError> {
-        find(self.conn(), name).await
+        let mac = self.row_mac();
+        find(self.conn(), name, &*mac).await
     }
 
     /// Write a policy, replacing one of the same name. Raises the change number.
     pub async fn policy_put(&mut self, policy: &StoredPolicy) -> Result<(), StoreError> {
         text::document("a policy", &policy.body, text::DOCUMENT)?;
         text::line("an operator's name", &policy.changed_by)?;
-        let row = Row::from(policy);
+        let row = Row::new(policy, &*self.row_mac());
         let upsert = diesel::insert_into(policies::table)
             .values(&row)
             .on_conflict(policies::name)
@@ -65,7 +74,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Remove a policy; `false` when there was none. Raises the change number.
+    /// Remove a policy, also one that does not check; `false` when there was none. Raises the change number.
     pub async fn policy_remove(&mut self, name: &PolicyName) -> Result<bool, StoreError> {
         let delete = diesel::delete(policies::table.find(name.as_str()));
         let removed = on_backend!(self.conn(), |conn| delete.execute(conn).await)? > 0;
@@ -84,30 +93,70 @@ struct Row {
     body: String,
     changed_at: i64,
     changed_by: String,
+    mac: Vec<u8>,
 }
 
-async fn list(conn: &mut Conn) -> Result<Vec<StoredPolicy>, StoreError> {
-    let query = policies::table.order(policies::name);
-    let rows = on_backend!(conn, |conn| query.load::<Row>(conn).await)?;
-    rows.into_iter().map(StoredPolicy::try_from).collect()
-}
-
-async fn find(conn: &mut Conn, name: &PolicyName) -> Result<Option<StoredPolicy>, StoreError> {
-    let query = policies::table.find(name.as_str());
-    let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
-    row.map(StoredPolicy::try_from).transpose()
-}
-
-impl From<&StoredPolicy> for Row {
-    fn from(policy: &StoredPolicy) -> Self {
-        Self {
+impl Row {
+    fn new(policy: &StoredPolicy, mac: &dyn RowMac) -> Self {
+        let mut row = Self {
             name: policy.name.to_string(),
             issuer: policy.issuer.to_string(),
             body: policy.body.clone(),
             changed_at: policy.changed_at.0,
             changed_by: policy.changed_by.clone(),
-        }
+            mac: Vec::new(),
+        };
+        row.mac = row_mac::make(&row, mac);
+        row
     }
+}
+
+impl Authenticated for Row {
+    const TABLE: &'static str = "policies";
+
+    fn id(&self) -> &str {
+        &self.name
+    }
+
+    fn columns(&self, to: &mut Encoder) {
+        let Self { name: _, issuer, body, changed_at, changed_by, mac: _ } = self;
+        to.part(issuer.as_bytes());
+        to.part(body.as_bytes());
+        to.number(*changed_at);
+        to.part(changed_by.as_bytes());
+    }
+
+    fn mac(&self) -> &[u8] {
+        &self.mac
+    }
+}
+
+/// The rows that do not check.
+pub(crate) async fn refused(
+    conn: &mut Conn,
+    mac: &dyn RowMac,
+) -> Result<Vec<RefusedRow>, StoreError> {
+    Ok(row_mac::refused(rows(conn).await?, mac))
+}
+
+async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
+    let query = policies::table.order(policies::name);
+    Ok(on_backend!(conn, |conn| query.load::<Row>(conn).await)?)
+}
+
+async fn list(conn: &mut Conn, mac: &dyn RowMac) -> Result<Vec<StoredPolicy>, StoreError> {
+    let rows = rows(conn).await?.into_iter().filter_map(|row| row_mac::check(row, mac));
+    rows.map(StoredPolicy::try_from).collect()
+}
+
+async fn find(
+    conn: &mut Conn,
+    name: &PolicyName,
+    mac: &dyn RowMac,
+) -> Result<Option<StoredPolicy>, StoreError> {
+    let query = policies::table.find(name.as_str());
+    let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
+    row.and_then(|row| row_mac::check(row, mac)).map(StoredPolicy::try_from).transpose()
 }
 
 impl TryFrom<Row> for StoredPolicy {

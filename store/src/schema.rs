@@ -23,6 +23,7 @@ diesel::table! {
     meta (key) {
         key -> Text,
         value -> Text,
+        mac -> Binary,
     }
 }
 
@@ -62,6 +63,7 @@ diesel::table! {
         expires_at -> BigInt,
         created_at -> BigInt,
         rotated_at -> BigInt,
+        mac -> Binary,
     }
 }
 
@@ -71,6 +73,7 @@ diesel::table! {
         body -> Text,
         changed_at -> BigInt,
         changed_by -> Text,
+        mac -> Binary,
     }
 }
 
@@ -80,6 +83,7 @@ diesel::table! {
         source -> Text,
         key_set -> Text,
         fetched_at -> BigInt,
+        mac -> Binary,
     }
 }
 
@@ -90,6 +94,7 @@ diesel::table! {
         body -> Text,
         changed_at -> BigInt,
         changed_by -> Text,
+        mac -> Binary,
     }
 }
 

@@ -1,11 +1,13 @@
 //! A unit of work: rare writes that run alone between two batches.
 
+use std::sync::Arc;
+
 use segura_model::Timestamp;
 use segura_model::audit::Record;
 
 use crate::backend::Conn;
 use crate::ledger::encoding::Prepared;
-use crate::{ChangeKind, StoreError};
+use crate::{ChangeKind, RowMac, StoreError};
 
 /// A boxed future that can move between threads.
 pub type BoxFuture<'a, T> = futures::future::BoxFuture<'a, T>;
@@ -18,6 +20,7 @@ pub type BoxFuture<'a, T> = futures::future::BoxFuture<'a, T>;
 pub struct Tx {
     conn: Conn,
     now: Timestamp,
+    row_mac: Arc<dyn RowMac>,
     changes: Vec<(ChangeKind, String)>,
     records: Vec<Prepared>,
 }
@@ -31,8 +34,8 @@ pub(crate) struct Work {
 
 impl Tx {
     /// A unit of work on a connection whose transaction has begun.
-    pub(crate) fn new(conn: Conn, now: Timestamp) -> Self {
-        Self { conn, now, changes: Vec::new(), records: Vec::new() }
+    pub(crate) fn new(conn: Conn, now: Timestamp, row_mac: Arc<dyn RowMac>) -> Self {
+        Self { conn, now, row_mac, changes: Vec::new(), records: Vec::new() }
     }
 
     /// Write a ledger record in this transaction.
@@ -44,6 +47,11 @@ impl Tx {
     /// When the transaction began, by the writer's clock.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Who authenticates the rows that are read and written here.
+    pub(crate) fn row_mac(&self) -> Arc<dyn RowMac> {
+        Arc::clone(&self.row_mac)
     }
 
     pub(crate) fn conn(&mut self) -> &mut Conn {

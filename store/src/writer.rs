@@ -31,7 +31,7 @@ use self::tip::Placed;
 use self::unit::{Hold, Unit};
 use crate::migrate::Demand;
 use crate::tallies::{Book, Counts};
-use crate::{BoxFuture, HeadMac, Store, StoreError, Tx};
+use crate::{BoxFuture, HeadMac, RowMac, Store, StoreError, Tx};
 
 pub use entry::{Commit, Entry, SessionStep, Spend, SpentToken, Tally};
 
@@ -46,6 +46,8 @@ pub struct WriterOptions {
     pub random: Arc<dyn Random>,
     /// Who authenticates the head of the chain.
     pub head_mac: Arc<dyn HeadMac>,
+    /// Who authenticates the rows that decide trust.
+    pub row_mac: Arc<dyn RowMac>,
 }
 
 /// The way to write. Clones share one queue and one connection.
@@ -168,6 +170,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     head_mac: Arc<dyn HeadMac>,
+    row_mac: Arc<dyn RowMac>,
     book: Mutex<Book>,
 }
 

@@ -2,10 +2,10 @@
 //!
 //! A guard (passphrase or key file) opens the [`Keyring`]; subkeys of it seal session
 //! tokens, wrapping keys and the certificate authority, and key the hashes of operator
-//! tokens and ledger heads. Wrapping keys wrap a data key per version of a secret. Every
-//! ciphertext is bound to its purpose, the broker and its place, so nothing opens
-//! elsewhere. [`Secrets`] is the service over the store. Keys, bounds and formats are
-//! listed in `docs/reference/crypto.md`.
+//! tokens and the MACs of ledger heads and of rows that decide trust. Wrapping keys wrap a
+//! data key per version of a secret. Every ciphertext is bound to its purpose, the broker
+//! and its place, so nothing opens elsewhere. [`Secrets`] is the service over the store.
+//! Keys, bounds and formats are listed in `docs/reference/crypto.md`.
 //!
 //! Adding a purpose: a variant of the keyring's `Sealing` or `Hashing` with a label that
 //! is never reworded, a row in that table, and a known answer in `tests/formats.rs`.
@@ -23,6 +23,7 @@ mod operator_token;
 mod random;
 mod secrets;
 mod session_token;
+mod trust_mac;
 mod wrapping;
 
 pub use authority::{CertificateAuthority, CertificateNames, Leaf, Renewal, Validity};
@@ -39,4 +40,5 @@ pub use secrets::{Edit, MAX_LISTED, MetaChange, PutSecret, SealedSecret, Secrets
 pub use session_token::{
     MAX_SESSION_TOKEN, SESSION_TOKEN_PREFIX, SessionClaims, SessionTokenError, SessionTokens,
 };
+pub use trust_mac::TrustMac;
 pub use wrapping::{Kek, KekId, SEAL_BOUND};

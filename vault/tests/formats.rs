@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use segura_model::{BrokerId, ChainId, SecretBytes, SecretText, SessionId, Timestamp};
-use segura_store::{Certificate, CertificateRole, HeadMac};
+use segura_store::{Certificate, CertificateRole, HeadMac, RowMac};
 use segura_vault::{
     CertificateAuthority, CertificateNames, Envelopes, Fields, Guard, KekId, Keyring, Leaf,
     LedgerMac, OperatorTokens, PassphraseCost, SealedVersion, SessionClaims, SessionTokens,
-    SystemRandom, WrappedKeyring,
+    SystemRandom, TrustMac, WrappedKeyring,
 };
 
 const FIXTURES: &str = include_str!("fixtures/formats-v1.json");
@@ -134,6 +134,7 @@ fn keyed_hashes_stay_what_they_were() {
     assert_eq!(hash.to_vec(), fixtures.bytes("operator-hash"));
     let mac = LedgerMac::new(&keyring).mac(&ChainId::from_bytes([5; 16]), 42, &[9; 32]);
     assert_eq!(mac.to_vec(), fixtures.bytes("ledger-mac"));
+    assert_eq!(TrustMac::new(&keyring).mac(b"row").to_vec(), fixtures.bytes("trust-mac"));
 }
 
 #[test]
@@ -174,6 +175,7 @@ fn fixtures_made_today_have_the_same_parts() {
     let (operator, hash) = OperatorTokens::new(&keyring).make(random);
     keep("operator-hash", &hash);
     keep("ledger-mac", &LedgerMac::new(&keyring).mac(&ChainId::from_bytes([5; 16]), 42, &[9; 32]));
+    keep("trust-mac", &TrustMac::new(&keyring).mac(b"row"));
     let late = SessionTokens::new(&keyring).seal(&claims(), random).unwrap();
     let texts = [
         ("broker", keyring.broker().to_string()),

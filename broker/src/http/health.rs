@@ -12,7 +12,7 @@ use actix_web::web::{Data, Json, ServiceConfig, get};
 use actix_web::{HttpRequest, HttpResponse};
 use segura_model::api::{ReadyAnswer, ReadyCheck, ReadyState};
 use segura_model::{Clock, Timestamp};
-use segura_store::Store;
+use segura_store::{RefusedRow, Store};
 use segura_vault::authority::WARNING_SECONDS;
 
 use super::error::ApiError;
@@ -33,6 +33,8 @@ pub struct Health {
     pub store: Store,
     /// Today's issuer entries.
     pub issuers: Box<dyn Fn() -> Arc<IssuerSet> + Send + Sync>,
+    /// The rows that decide trust and do not check.
+    pub refused_rows: Box<dyn Fn() -> Arc<Vec<RefusedRow>> + Send + Sync>,
     /// Their keys.
     pub verifier: Arc<Verifier>,
     /// The certificate that is shown; `None` without TLS.
@@ -67,6 +69,7 @@ impl Health {
             self.database().await,
             // The keyring is open, or the server would not have started.
             check("keyring", ReadyState::Ready, None),
+            trust(&(self.refused_rows)()),
             self.disk(),
         ];
         own.extend(certificate_ends.map(|ends| self.certificate(ends)));
@@ -173,6 +176,19 @@ async fn is_operator(request: &HttpRequest, app: &App, origin: Origin) -> Result
 fn answer(checks: Vec<ReadyCheck>) -> ReadyAnswer {
     let state = checks.iter().map(|check| check.state).max().unwrap_or(ReadyState::Ready);
     ReadyAnswer { state, checks }
+}
+
+/// The rows themselves are named in the log only: `/readyz` is for anyone.
+fn trust(refused: &[RefusedRow]) -> ReadyCheck {
+    let detail = match refused.len() {
+        0 => return check("trust", ReadyState::Ready, None),
+        1 => "a row that decides trust was".to_owned(),
+        count => format!("{count} rows that decide trust were"),
+    };
+    let detail = format!(
+        "{detail} not written by this broker and counts for nothing; the server's log says which"
+    );
+    check("trust", ReadyState::Warning, Some(detail))
 }
 
 fn issuer(status: &KeyStatus, plain: bool) -> ReadyCheck {

@@ -62,7 +62,7 @@ pub async fn is_complete(config: &Config, world: World) -> bool {
         check_world(&store, world).await?;
         Ok::<_, StartError>(
             store.keyring_load().await?.is_some()
-                && !store.operator_list().await?.is_empty()
+                && store.has_operators().await?
                 && (authority || config.tls != Tls::Managed),
         )
     };

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use segura_model::audit::{Actor, Event, Outcome, Record};
 use segura_model::{Classify, Clock, Random, RequestId};
 use segura_store::{BoxFuture, Store, StoreError, Tx, Writer};
-use segura_vault::{Keyring, Secrets, SecretsError, SessionTokens};
+use segura_vault::{Keyring, Secrets, SecretsError, SessionTokens, TrustMac};
 
 use super::access::Operator;
 use super::opened::OpenedSessions;
 use super::refusals::Refusals;
-use super::snapshot::Snapshots;
+use super::refused_rows::RefusedRows;
+use super::snapshot::{Snapshots, Source};
 use super::trust::seen::Seen;
 use crate::oidc::Verifier;
 
@@ -43,6 +44,8 @@ pub struct Core {
     pub(crate) snapshots: Snapshots,
     pub(crate) refusals: Refusals,
     pub(crate) seen: Seen,
+    pub(crate) row_mac: Arc<TrustMac>,
+    pub(crate) refused_rows: RefusedRows,
 }
 
 /// Where a request came from.
@@ -73,19 +76,24 @@ impl Core {
     /// Load the first snapshot and the wrapping keys.
     pub async fn start(parts: CoreParts<'_>) -> Result<Self, SecretsError> {
         let CoreParts { clock, random, writer, verifier, keyring, envelope_bytes } = parts;
-        let store = writer.store().clone();
-        Ok(Self {
-            snapshots: Snapshots::start(store, Arc::clone(&clock), envelope_bytes).await?,
+        let row_mac = Arc::new(TrustMac::new(keyring));
+        let source = Source { store: writer.store().clone(), row_mac: Arc::clone(&row_mac) };
+        let core = Self {
+            snapshots: Snapshots::start(source, Arc::clone(&clock), envelope_bytes).await?,
             vault: Secrets::start(writer.clone(), keyring, Arc::clone(&random)).await?,
             refusals: Refusals::new(writer.clone(), Arc::clone(&clock), Arc::clone(&random)),
             tokens: SessionTokens::new(keyring),
             opened: OpenedSessions::default(),
             seen: Seen::default(),
+            refused_rows: RefusedRows::default(),
+            row_mac,
             clock,
             random,
             writer,
             verifier,
-        })
+        };
+        core.refused_rows.look(core.store(), &*core.row_mac).await?;
+        Ok(core)
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -2,7 +2,8 @@
 //!
 //! A session knows the change number that it was opened under, and an epoch the number
 //! it was raised under, so the two compare exactly, whatever the clocks of the nodes
-//! say. All epochs are one fact of the store. An epoch of a name matters only while a
+//! say. All epochs are one fact of the store; if that does not check, every session is
+//! refused until an epoch is raised. An epoch of a name matters only while a
 //! session of before it could still live, and is forgotten after that.
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use segura_model::api::EpochScope;
 use segura_model::audit::{Actor, Event, Outcome};
 use segura_model::{Class, Classify, IssuerId, PolicyName, Timestamp};
-use segura_store::{ChangeNumber, StoreError};
+use segura_store::{ChangeNumber, Checked, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -105,10 +106,11 @@ impl EpochService {
         let store = self.core.store().clone();
         let unit = self.core.run_by(by, origin, move |tx| {
             Box::pin(async move {
-                let mut epochs = Epochs::parse(tx.meta_find(KEY).await?.as_deref())?;
+                let stored = tx.meta_check(KEY).await?;
                 // The unit of work holds the number's row: no other change can commit between
                 // this reading and ours.
                 let change = store.change_number().await?;
+                let mut epochs = Epochs::to_raise(stored, change, record.at)?;
                 epochs.raise(scope, change, record.at)?;
                 tx.meta_put(KEY, &epochs.to_text()).await?;
                 Ok(tx.record(&record)?)
@@ -122,8 +124,34 @@ impl EpochService {
 }
 
 impl Epochs {
-    /// The epochs as stored.
-    pub(crate) fn parse(text: Option<&str>) -> Result<Self, StoreError> {
+    /// The epochs to decide by. Of those that do not check nobody knows what they were.
+    pub(crate) fn checked(stored: Checked<String>) -> Result<Self, StoreError> {
+        match stored {
+            Checked::Absent => Ok(Self::default()),
+            Checked::Found(text) => Self::parse(Some(&text)),
+            Checked::Refused => Ok(Self {
+                all: Some(Epoch { change: i64::MAX, at: Timestamp(0) }),
+                ..Self::default()
+            }),
+        }
+    }
+
+    /// The epochs to raise one among. Where they do not check, every session is over that
+    /// is open now: the forged row may have hidden any of them.
+    fn to_raise(
+        stored: Checked<String>,
+        change: ChangeNumber,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let mut epochs = Self::checked(stored.clone())?;
+        if stored == Checked::Refused {
+            epochs.all = Some(Epoch { change: change.0, at: now });
+        }
+        Ok(epochs)
+    }
+
+    /// The epochs as written.
+    fn parse(text: Option<&str>) -> Result<Self, StoreError> {
         let parse = |text| {
             serde_json::from_str(text).map_err(|error| StoreError::Corrupt {
                 what: "the epochs",

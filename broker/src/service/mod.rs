@@ -30,6 +30,7 @@ pub(crate) mod hex;
 mod opened;
 mod opening;
 mod quota;
+mod refused_rows;
 mod ticket;
 
 #[cfg(test)]

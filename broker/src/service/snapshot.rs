@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use segura_model::policy::PolicySet;
 use segura_model::{Clock, SecretPath, Timestamp};
 use segura_store::{ChangeNumber, Store, StoreError};
-use segura_vault::{SealedSecret, Secrets, SecretsError};
+use segura_vault::{SealedSecret, Secrets, SecretsError, TrustMac};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::envelopes::{Envelopes, Weigh};
@@ -43,9 +43,18 @@ pub struct Snapshot {
     pub epochs: Arc<Epochs>,
 }
 
+/// Where snapshots come from.
+#[derive(Clone)]
+pub struct Source {
+    /// The database.
+    pub store: Store,
+    /// What its rows are checked with: one that does not check is not there.
+    pub row_mac: Arc<TrustMac>,
+}
+
 /// The newest snapshot, and the sealed secrets that belong to it.
 pub struct Snapshots {
-    store: Store,
+    source: Source,
     clock: Arc<dyn Clock>,
     held: ArcSwap<Snapshot>,
     /// When the feed last answered, in seconds.
@@ -64,15 +73,15 @@ impl Weigh for Arc<SealedSecret> {
 impl Snapshots {
     /// Load everything; keep at most `envelope_bytes` of sealed secrets.
     pub async fn start(
-        store: Store,
+        source: Source,
         clock: Arc<dyn Clock>,
         envelope_bytes: usize,
     ) -> Result<Self, StoreError> {
         let heard_at = AtomicI64::new(clock.now().0);
-        let change = store.change_number().await?;
-        let held = ArcSwap::from_pointee(load::everything(&store, change).await?);
+        let change = source.store.change_number().await?;
+        let held = ArcSwap::from_pointee(load::everything(&source, change).await?);
         let envelopes = Envelopes::new(envelope_bytes);
-        Ok(Self { store, clock, held, heard_at, turn: Mutex::new(()), envelopes })
+        Ok(Self { source, clock, held, heard_at, turn: Mutex::new(()), envelopes })
     }
 
     /// What is held now, however old: to show, not to decide.
@@ -162,17 +171,17 @@ impl Snapshots {
     /// Only in one's turn.
     async fn refresh(&self, held: Arc<Snapshot>) -> Result<Arc<Snapshot>, StoreError> {
         let asked_at = self.clock.now().0;
-        let changes = self.store.changes_since(held.change).await?;
+        let changes = self.source.store.changes_since(held.change).await?;
         if changes.now == held.change {
             self.heard_at.store(asked_at, Ordering::Relaxed);
             return Ok(held);
         }
         let next = if changes.complete {
             self.envelopes.forget(load::touches(&changes.list));
-            load::changed(&self.store, held, &changes).await?
+            load::changed(&self.source, held, &changes).await?
         } else {
             self.envelopes.forget(|_| true);
-            load::everything(&self.store, changes.now).await?
+            load::everything(&self.source, changes.now).await?
         };
         let next = Arc::new(next);
         self.held.store(Arc::clone(&next));

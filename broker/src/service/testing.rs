@@ -12,9 +12,10 @@ use segura_model::issuer::IssuerDraft;
 use segura_model::policy::PolicyDraft;
 use segura_model::{Algorithm, Clock, ManualClock, Random, RequestId, Role, SecretText, Timestamp};
 use segura_store::{
-    DatabaseUrl, LedgerFilter, OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask,
+    BoxFuture as StoreFuture, DatabaseUrl, LedgerFilter, OpenMode, OpenOptions, Store, StoreError,
+    Tx, Writer, WriterOptions, WriterTask,
 };
-use segura_vault::{Keyring, LedgerMac, SystemRandom};
+use segura_vault::{Keyring, LedgerMac, SystemRandom, TrustMac};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -63,7 +64,7 @@ pub(crate) struct World {
     pub(crate) keyring: Arc<Keyring>,
     writer: Writer,
     _task: WriterTask,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl World {
@@ -76,13 +77,7 @@ impl World {
         store.migrate().await.unwrap();
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let keyring = Arc::new(Keyring::make(&*random, NOON));
-        let options = WriterOptions {
-            queue: 1000,
-            clock: clock.clone(),
-            random: random.clone(),
-            head_mac: Arc::new(LedgerMac::new(&keyring)),
-        };
-        let (writer, task) = Writer::start(store, options).await.unwrap();
+        let (writer, task) = Writer::start(store, writer_options(&keyring, &clock)).await.unwrap();
         let first = operators::first(&writer, &keyring, "root".parse().unwrap(), &*clock, &*random);
         let first = first.await.unwrap();
         let core = node(&writer, &keyring, &clock).await;
@@ -96,7 +91,7 @@ impl World {
             keyring,
             writer,
             _task: task,
-            _dir: dir,
+            dir,
         };
         let issuers: Vec<IssuerDraft> = serde_json::from_str(ISSUERS).unwrap();
         let (by, from) = (&world.admin, origin());
@@ -111,6 +106,23 @@ impl World {
         world.put("db/prod/password", &[("value", "hunter2-canary")]).await;
         world.put("app/login", &[("user", "app"), ("password", "s3cret-canary")]).await;
         world
+    }
+
+    /// Write the same database as somebody who has it and another broker's keyring, who
+    /// reaches it by a link so that the lock of the directory is not in the way.
+    pub(crate) async fn intrude<F>(&self, work: F)
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> StoreFuture<'t, Result<(), StoreError>> + Send + 'static,
+    {
+        let elsewhere = TempDir::new().unwrap();
+        let link = elsewhere.path().join("link.db");
+        std::os::unix::fs::symlink(self.dir.path().join("segura.db"), &link).unwrap();
+        let url = DatabaseUrl::Sqlite(link);
+        let store = Store::open(&url, OpenOptions::new(OpenMode::Exclusive)).await.unwrap();
+        let options = writer_options(&Keyring::make(&SystemRandom, NOON), &self.clock);
+        let (writer, task) = Writer::start(store, options).await.unwrap();
+        writer.run(work).await.unwrap();
+        task.stop().await;
     }
 
     /// The core of another node on the same database, whose feed nobody listens to.
@@ -222,6 +234,16 @@ pub(crate) fn put_of(fields: &[(&str, &str)]) -> SecretPut {
 /// A request from somewhere.
 pub(crate) fn origin() -> Origin {
     Origin { client: [192, 0, 2, 7].into(), request: RequestId::make(NOON, &SystemRandom) }
+}
+
+fn writer_options(keyring: &Keyring, clock: &Arc<ManualClock>) -> WriterOptions {
+    WriterOptions {
+        queue: 1000,
+        clock: clock.clone(),
+        random: Arc::new(SystemRandom),
+        head_mac: Arc::new(LedgerMac::new(keyring)),
+        row_mac: Arc::new(TrustMac::new(keyring)),
+    }
 }
 
 async fn node(writer: &Writer, keyring: &Keyring, clock: &Arc<ManualClock>) -> Arc<Core> {

@@ -3,20 +3,21 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use segura_model::IssuerId;
-use segura_store::{IssuerKeys, Store, Writer};
+use segura_store::{IssuerKeys, Writer};
+use segura_vault::{Keyring, TrustMac};
 
 use crate::oidc::{KeyShelf, ShelfError, ShelvedKeys};
 
 /// Keeps issuers' last good keys in the database.
 pub struct StoreShelf {
-    store: Store,
     writer: Writer,
+    mac: TrustMac,
 }
 
 impl StoreShelf {
-    /// A shelf in this store.
-    pub fn new(store: Store, writer: Writer) -> Self {
-        Self { store, writer }
+    /// A shelf in this writer's database.
+    pub fn new(writer: Writer, keyring: &Keyring) -> Self {
+        Self { writer, mac: TrustMac::new(keyring) }
     }
 }
 
@@ -26,7 +27,7 @@ impl KeyShelf for StoreShelf {
         issuer: &'a IssuerId,
     ) -> BoxFuture<'a, Result<Option<ShelvedKeys>, ShelfError>> {
         async move {
-            let found = self.store.issuer_keys_find(issuer).await;
+            let found = self.writer.store().issuer_keys_find(issuer, &self.mac).await;
             let row = found.map_err(|error| ShelfError(error.into()))?;
             Ok(row.map(|IssuerKeys { key_set, fetched_at, source, .. }| ShelvedKeys {
                 document: key_set,

@@ -111,6 +111,7 @@ async fn initialise(config: &Config, directory: &Path) -> String {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         head_mac: Arc::new(LedgerMac::new(&keyring)),
+        row_mac: Arc::new(TrustMac::new(&keyring)),
     };
     let (writer, task) = Writer::start(store, options).await.unwrap();
     let added: Result<(), StoreError> =

@@ -190,20 +190,20 @@ pub(crate) fn sha256(bytes: &[u8]) -> Hash {
 }
 
 /// Writes parts that cannot be taken for one another: each is preceded by its length.
-struct Encoder(Vec<u8>);
+pub(crate) struct Encoder(Vec<u8>);
 
 impl Encoder {
-    fn new(purpose: &[u8]) -> Self {
+    pub(crate) fn new(purpose: &[u8]) -> Self {
         let mut encoder = Self(Vec::with_capacity(512));
         encoder.part(purpose);
         encoder
     }
 
-    fn number(&mut self, number: i64) {
+    pub(crate) fn number(&mut self, number: i64) {
         self.0.extend_from_slice(&number.to_be_bytes());
     }
 
-    fn part(&mut self, part: &[u8]) {
+    pub(crate) fn part(&mut self, part: &[u8]) {
         self.0.extend_from_slice(&(part.len() as u64).to_be_bytes());
         self.0.extend_from_slice(part);
     }
@@ -217,6 +217,10 @@ impl Encoder {
 
     fn digest(&self) -> Hash {
         sha256(&self.0)
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0
     }
 }
 

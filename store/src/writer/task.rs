@@ -51,6 +51,7 @@ impl Task {
             clock: options.clock,
             random: options.random,
             head_mac: options.head_mac,
+            row_mac: options.row_mac,
             book: Mutex::new(Book::default()),
         });
         let line = Line::start(Arc::clone(store.connector()), Arc::clone(&shared)).await?;
@@ -222,7 +223,7 @@ impl Task {
             Ok(conn) => conn,
             Err(error) => return unit.refuse(error).await,
         };
-        let mut tx = Tx::new(conn, self.shared.clock.now());
+        let mut tx = Tx::new(conn, self.shared.clock.now(), Arc::clone(&self.shared.row_mac));
         let end = unit.run(&mut tx).await;
         let work = tx.finish();
         match end {
@@ -302,7 +303,7 @@ impl Task {
 
     async fn try_close_minutes(&mut self, minute: i64) -> Result<(), StoreError> {
         let conn = self.line.begin(Hold::Nothing).await?;
-        let mut tx = Tx::new(conn, self.shared.clock.now());
+        let mut tx = Tx::new(conn, self.shared.clock.now(), Arc::clone(&self.shared.row_mac));
         let closed = tallies::close(&mut tx, &self.line.tip().text, minute).await;
         let work = tx.finish();
         if closed.is_err() || work.records.is_empty() {

@@ -8,9 +8,9 @@ use segura_store::{
 };
 
 use crate::on_each_backend;
-use crate::world::{Chance, NOON, World, github, options};
+use crate::world::{Chance, NOON, TestMac, World, github, options};
 
-fn issuer() -> StoredIssuer {
+pub(crate) fn issuer() -> StoredIssuer {
     let entry = IssuerEntry {
         id: github(),
         preset: "github".to_owned(),
@@ -68,13 +68,13 @@ async fn put_issuer(world: &World) {
 on_each_backend! {
     async fn an_issuer_entry_reads_back_whole(world: &World) {
         put_issuer(world).await;
-        let found = world.store.issuer_find(&github()).await.unwrap().unwrap();
+        let found = world.store.issuer_find(&github(), &TestMac).await.unwrap().unwrap();
         assert_eq!(
             serde_json::to_value(&found.entry).unwrap(),
             serde_json::to_value(issuer().entry).unwrap()
         );
         assert_eq!((found.changed_at, found.changed_by.as_str()), (NOON, "alice"));
-        assert_eq!(world.store.issuer_list().await.unwrap().len(), 1);
+        assert_eq!(world.store.issuer_list(&TestMac).await.unwrap().len(), 1);
         let removed: Result<_, StoreError> = world
             .writer
             .run(|tx| {
@@ -84,7 +84,7 @@ on_each_backend! {
             })
             .await;
         assert_eq!(removed.unwrap(), (true, false));
-        assert!(world.store.issuer_find(&github()).await.unwrap().is_none());
+        assert!(world.store.issuer_find(&github(), &TestMac).await.unwrap().is_none());
     }
 
     async fn an_issuer_s_keys_do_not_outlive_its_entry(world: &World) {
@@ -94,9 +94,9 @@ on_each_backend! {
         let later = IssuerKeys { fetched_at: NOON.plus(60), ..keys() };
         world.writer.issuer_keys_put(later.clone()).await.unwrap();
         assert_eq!(world.store.change_number().await.unwrap(), number);
-        assert_eq!(world.store.issuer_keys_find(&github()).await.unwrap(), Some(later));
+        assert_eq!(world.store.issuer_keys_find(&github(), &TestMac).await.unwrap(), Some(later));
         put_issuer(world).await;
-        assert_eq!(world.store.issuer_keys_find(&github()).await.unwrap(), None);
+        assert_eq!(world.store.issuer_keys_find(&github(), &TestMac).await.unwrap(), None);
     }
 
     async fn a_policy_is_replaced_never_merged(world: &World) {
@@ -107,9 +107,9 @@ on_each_backend! {
             });
             put.await.unwrap();
         }
-        let found = world.store.policy_find(&"payments".parse().unwrap()).await.unwrap();
+        let found = world.store.policy_find(&"payments".parse().unwrap(), &TestMac).await.unwrap();
         assert_eq!(found, Some(policy("{\"two\":2}")));
-        assert_eq!(world.store.policy_list().await.unwrap(), [policy("{\"two\":2}")]);
+        assert_eq!(world.store.policy_list(&TestMac).await.unwrap(), [policy("{\"two\":2}")]);
     }
 
     async fn an_operator_s_name_is_taken_once(world: &World) {
@@ -131,8 +131,8 @@ on_each_backend! {
             })
             .await;
         assert_eq!(added.unwrap(), [true, true, false]);
-        assert_eq!(world.store.operator_list().await.unwrap(), [alice.clone(), bob]);
-        let found = world.store.operator_find_by_hash(&[1; 32]).await.unwrap();
+        assert_eq!(world.store.operator_list(&TestMac).await.unwrap(), [alice.clone(), bob]);
+        let found = world.store.operator_find_by_hash(&[1; 32], &TestMac).await.unwrap();
         assert_eq!(found, Some(alice));
     }
 
@@ -150,15 +150,15 @@ on_each_backend! {
             })
             .await;
         assert!(rotated.unwrap());
-        assert_eq!(world.store.operator_find_by_hash(&[1; 32]).await.unwrap(), None);
-        let found = world.store.operator_find_by_hash(&[4; 32]).await.unwrap().unwrap();
+        assert_eq!(world.store.operator_find_by_hash(&[1; 32], &TestMac).await.unwrap(), None);
+        let found = world.store.operator_find_by_hash(&[4; 32], &TestMac).await.unwrap().unwrap();
         assert_eq!((found.expires_at, found.rotated_at), (NOON.plus(500), NOON.plus(1)));
         let removed: Result<bool, StoreError> = world
             .writer
             .run(move |tx| Box::pin(async move { tx.operator_remove(&name).await }))
             .await;
         assert!(removed.unwrap());
-        assert_eq!(world.store.operator_find_by_hash(&[4; 32]).await.unwrap(), None);
+        assert_eq!(world.store.operator_find_by_hash(&[4; 32], &TestMac).await.unwrap(), None);
     }
 
     async fn of_two_inits_one_wins(world: &World) {
@@ -238,7 +238,7 @@ on_each_backend! {
         put_issuer(world).await;
         let reader = segura_store::Store::open(&world.url, options(segura_store::OpenMode::Reader));
         let reader = reader.await.unwrap();
-        assert_eq!(reader.issuer_list().await.unwrap().len(), 1);
+        assert_eq!(reader.issuer_list(&TestMac).await.unwrap().len(), 1);
         reader.ping().await.unwrap();
         assert!(matches!(reader.migrate().await, Err(StoreError::ReadOnly)));
         let made = reader.keyring_make(b"x", NOON).await;

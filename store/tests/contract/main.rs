@@ -13,6 +13,7 @@ mod failures;
 mod ledger;
 mod nodes;
 mod proxy;
+mod row_macs;
 mod schema;
 mod secrets;
 mod spending;

@@ -1,7 +1,7 @@
 //! Two servers on one PostgreSQL.
 
 use futures::future::join_all;
-use segura_store::{Commit, Entry, SessionStep};
+use segura_store::{Checked, Commit, Entry, SessionStep};
 
 use crate::world::{World, delivery, done, read_record};
 
@@ -65,7 +65,10 @@ async fn units_of_work_of_two_servers_run_one_after_the_other() {
             .run(|tx| {
                 Box::pin(async move {
                     // Read, then write: sound only if nobody else does so meanwhile.
-                    let count = tx.meta_find("count").await?;
+                    let count = match tx.meta_check("count").await? {
+                        Checked::Found(count) => Some(count),
+                        _ => None,
+                    };
                     let count: i64 = count.map_or(0, |text| text.parse().unwrap());
                     tx.meta_put("count", &(count + 1).to_string()).await
                 })

@@ -10,9 +10,22 @@ use segura_store::{DatabaseUrl, OpenMode, Store, StoreError, Writer};
 use crate::on_each_backend;
 use crate::world::{World, connect, make_schema, open, options, schema_url, writer_options};
 
-const DOWN: [(&str, &str); 2] = [
-    ("sqlite", include_str!("../../migrations/sqlite/0001_spine/down.sql")),
-    ("postgres", include_str!("../../migrations/postgres/0001_spine/down.sql")),
+/// The newest first.
+const DOWN: [(&str, [&str; 2]); 2] = [
+    (
+        "sqlite",
+        [
+            include_str!("../../migrations/sqlite/0002_row_macs/down.sql"),
+            include_str!("../../migrations/sqlite/0001_spine/down.sql"),
+        ],
+    ),
+    (
+        "postgres",
+        [
+            include_str!("../../migrations/postgres/0002_row_macs/down.sql"),
+            include_str!("../../migrations/postgres/0001_spine/down.sql"),
+        ],
+    ),
 ];
 
 on_each_backend! {
@@ -49,7 +62,9 @@ on_each_backend! {
             DatabaseUrl::Postgres(_) => "postgres",
         };
         let down = DOWN.iter().find(|(name, _)| *name == folder).unwrap().1;
-        world.sql(down).await;
+        for sql in down {
+            world.sql(sql).await;
+        }
         world.sql("DELETE FROM schema_migrations").await;
         world.store.migrate().await.unwrap();
         assert!(world.store.ledger_heads().await.unwrap().is_empty());

@@ -14,7 +14,7 @@ use segura_model::{
 };
 use segura_store::ledger::{self, LedgerFilter, VerifyReport};
 use segura_store::{
-    Commit, DatabaseUrl, Entry, Head, HeadMac, NewSession, OpenMode, OpenOptions, Receipt,
+    Commit, DatabaseUrl, Entry, Head, HeadMac, NewSession, OpenMode, OpenOptions, Receipt, RowMac,
     SessionStep, Spend, Store, StoreError, Writer, WriterOptions, WriterTask,
 };
 use tempfile::TempDir;
@@ -234,8 +234,8 @@ pub(crate) async fn start_writer(store: &Store, clock: &Arc<ManualClock>) -> (Wr
 }
 
 pub(crate) fn writer_options(clock: &Arc<ManualClock>) -> WriterOptions {
-    let (clock, random, head_mac) = (clock.clone(), Arc::new(Chance), Arc::new(TestMac));
-    WriterOptions { queue: QUEUE, clock, random, head_mac }
+    let (clock, random, mac) = (clock.clone(), Arc::new(Chance), Arc::new(TestMac));
+    WriterOptions { queue: QUEUE, clock, random, head_mac: mac.clone(), row_mac: mac }
 }
 
 /// Chance that never repeats, over all tests of the run.
@@ -259,6 +259,13 @@ impl HeadMac for TestMac {
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"test");
         let text = [&chain.to_bytes(), seq.to_be_bytes().as_slice(), hash].concat();
         hmac::sign(&key, &text).as_ref().try_into().unwrap()
+    }
+}
+
+impl RowMac for TestMac {
+    fn mac(&self, row: &[u8]) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"rows");
+        hmac::sign(&key, row).as_ref().try_into().unwrap()
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) enum Hashing {
     LedgerHead,
     /// Operator tokens at rest.
     OperatorToken,
+    /// The rows that decide trust.
+    TrustRow,
 }
 
 impl Hashing {
@@ -50,6 +52,7 @@ impl Hashing {
         match self {
             Self::LedgerHead => "ledger head",
             Self::OperatorToken => "operator token",
+            Self::TrustRow => "trust row",
         }
     }
 }
@@ -177,9 +180,9 @@ mod tests {
     #[test]
     fn no_two_purposes_share_a_key() {
         let keyring = Keyring::make(&SystemRandom, NOON);
-        let hashes = [Hashing::LedgerHead, Hashing::OperatorToken]
-            .map(|purpose| keyring.hashing(purpose).hash(b"same"));
-        assert_ne!(hashes[0], hashes[1]);
+        let purposes = [Hashing::LedgerHead, Hashing::OperatorToken, Hashing::TrustRow];
+        let hashes = purposes.map(|purpose| keyring.hashing(purpose).hash(b"same"));
+        assert_eq!(std::collections::BTreeSet::from(hashes).len(), purposes.len());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use segura_store::{
 };
 use segura_vault::{
     Fields, Keyring, LedgerMac, MetaChange, PutSecret, SealedSecret, Secrets, SecretsError,
-    SystemRandom,
+    SystemRandom, TrustMac,
 };
 use tempfile::TempDir;
 
@@ -51,6 +51,7 @@ impl World {
             clock: Arc::new(ManualClock::at(NOON)),
             random: Arc::new(SystemRandom),
             head_mac: Arc::new(LedgerMac::new(&keyring)),
+            row_mac: Arc::new(TrustMac::new(&keyring)),
         };
         let (writer, task) = Writer::start(store, options).await.unwrap();
         writer.run(|tx| Box::pin(async move { tx.operator_add(&maria()).await })).await.unwrap();

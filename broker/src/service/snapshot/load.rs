@@ -1,16 +1,16 @@
 //! Loading a snapshot: all of it, or what the feed says has changed.
 //!
-//! A stored policy or entry that this version cannot use is left out with an error in
-//! the log: it grants nothing, and the rest goes on.
+//! A stored policy or entry that does not check, or that this version cannot use, is left
+//! out with an error in the log: it grants nothing, and the rest goes on.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use segura_model::policy::{PolicyDraft, PolicySet, TrustPolicy};
 use segura_model::{IssuerEntry, PolicyName, SecretPath};
-use segura_store::{Change, ChangeKind, ChangeNumber, Changes, Store, StoreError, StoredPolicy};
+use segura_store::{Change, ChangeKind, ChangeNumber, Changes, StoreError, StoredPolicy};
 
-use super::Snapshot;
+use super::{Snapshot, Source};
 use crate::oidc::{IssuerSet, IssuerSetError};
 use crate::service::epochs::{self, Epochs};
 
@@ -23,24 +23,26 @@ const MANY: usize = 100;
 /// It is the caller's number and not today's, because the envelopes of what changed up to
 /// it, and of nothing later, were thrown out.
 pub(super) async fn everything(
-    store: &Store,
+    source: &Source,
     change: ChangeNumber,
 ) -> Result<Snapshot, StoreError> {
-    let entries = store.issuer_list().await?.into_iter().map(|stored| stored.entry).collect();
+    let Source { store, row_mac } = source;
+    let entries = store.issuer_list(&**row_mac).await?;
+    let entries = entries.into_iter().map(|stored| stored.entry).collect();
     let issuers = Arc::new(issuer_set(entries));
-    let stored = store.policy_list().await?;
+    let stored = store.policy_list(&**row_mac).await?;
     let for_policies = Arc::clone(&issuers);
     let policies = off_worker(move || {
         PolicySet::build(stored.iter().filter_map(|row| policy(&for_policies, row)).collect())
     })
     .await?;
-    let epochs = Epochs::parse(store.meta_find(epochs::KEY).await?.as_deref())?;
+    let epochs = epochs(source).await?;
     Ok(Snapshot { change, issuers, policies: Arc::new(policies), epochs: Arc::new(epochs) })
 }
 
 /// The snapshot after these changes.
 pub(super) async fn changed(
-    store: &Store,
+    source: &Source,
     before: Arc<Snapshot>,
     changes: &Changes,
 ) -> Result<Snapshot, StoreError> {
@@ -49,19 +51,23 @@ pub(super) async fn changed(
         of_kind(ChangeKind::Policy).filter_map(|change| change.key.parse().ok()).collect();
     // Every policy of a changed entry compiles anew, also one that did not before.
     if of_kind(ChangeKind::Issuer).next().is_some() || names.len() > MANY {
-        return everything(store, changes.now).await;
+        return everything(source, changes.now).await;
     }
     let epochs = if of_kind(ChangeKind::Meta).any(|change| change.key == epochs::KEY) {
-        Arc::new(Epochs::parse(store.meta_find(epochs::KEY).await?.as_deref())?)
+        Arc::new(epochs(source).await?)
     } else {
         Arc::clone(&before.epochs)
     };
     let policies = if names.is_empty() {
         Arc::clone(&before.policies)
     } else {
-        Arc::new(replace_policies(store, &before, names).await?)
+        Arc::new(replace_policies(source, &before, names).await?)
     };
     Ok(Snapshot { change: changes.now, issuers: Arc::clone(&before.issuers), policies, epochs })
+}
+
+async fn epochs(source: &Source) -> Result<Epochs, StoreError> {
+    Epochs::checked(source.store.meta_check(epochs::KEY, &*source.row_mac).await?)
 }
 
 /// Whether a kept secret is touched by these changes.
@@ -72,13 +78,13 @@ pub(super) fn touches(changes: &[Change]) -> impl Fn(&SecretPath) -> bool {
 }
 
 async fn replace_policies(
-    store: &Store,
+    source: &Source,
     before: &Arc<Snapshot>,
     names: BTreeSet<PolicyName>,
 ) -> Result<PolicySet, StoreError> {
     let mut replaced = Vec::new();
     for name in &names {
-        let stored = store.policy_find(name).await?;
+        let stored = source.store.policy_find(name, &*source.row_mac).await?;
         replaced.extend(stored.and_then(|row| policy(&before.issuers, &row)));
     }
     let before = Arc::clone(before);

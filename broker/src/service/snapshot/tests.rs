@@ -68,7 +68,7 @@ async fn a_snapshot_is_not_said_to_be_newer_than_the_changes_it_was_made_for() {
     let issuer = Change { number: before.change, kind: ChangeKind::Issuer, key: "github".into() };
     let changes = Changes { now: before.change, complete: true, list: vec![issuer] };
     world.apply(DEPLOY).await;
-    let next = super::load::changed(world.core.store(), before, &changes).await.unwrap();
+    let next = super::load::changed(&world.core.snapshots.source, before, &changes).await.unwrap();
     assert_eq!((next.change, next.policies.len()), (changes.now, 1));
 }
 

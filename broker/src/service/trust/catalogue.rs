@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use segura_model::policy::{PolicyDraft, PolicyError, TrustPolicy};
 use segura_model::{IssuerEntry, IssuerId, PolicyName};
-use segura_store::{Store, StoreError, StoredPolicy, Tx};
+use segura_store::{StoreError, StoredPolicy, Tx};
 
 use super::TrustError;
+use crate::service::Core;
 
 /// Everything that trust consists of, as of one moment.
 pub(super) struct Catalogue {
@@ -36,9 +37,10 @@ impl Catalogue {
     }
 
     /// As it is stored now.
-    pub(super) async fn stored(store: &Store) -> Result<Self, StoreError> {
-        let issuers = store.issuer_list().await?.into_iter().map(|stored| stored.entry).collect();
-        Ok(Self::new(issuers, store.policy_list().await?))
+    pub(super) async fn stored(core: &Core) -> Result<Self, StoreError> {
+        let (store, mac) = (core.store(), &*core.row_mac);
+        let issuers = store.issuer_list(mac).await?.into_iter().map(|stored| stored.entry);
+        Ok(Self::new(issuers.collect(), store.policy_list(mac).await?))
     }
 
     fn new(issuers: Vec<IssuerEntry>, policies: Vec<StoredPolicy>) -> Self {

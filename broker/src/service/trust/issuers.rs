@@ -34,7 +34,7 @@ impl TrustService {
         check_count(drafts.len())?;
         let entries = self.compile(drafts)?;
         if run == Run::Dry {
-            let catalogue = Catalogue::stored(self.core.store()).await?;
+            let catalogue = Catalogue::stored(&self.core).await?;
             return Ok(plan(catalogue, entries)?.into_iter().map(|step| step.applied).collect());
         }
         let record = self.core.record(Event::IssuerApply, Outcome::Changed, by.into(), origin);
@@ -55,13 +55,13 @@ impl TrustService {
 
     /// Every entry, by id.
     pub async fn issuers_list(&self) -> Result<Vec<IssuerEntry>, TrustError> {
-        let stored = self.core.store().issuer_list().await?;
+        let stored = self.core.store().issuer_list(&*self.core.row_mac).await?;
         Ok(stored.into_iter().map(|stored| stored.entry).collect())
     }
 
     /// One entry.
     pub async fn issuer(&self, id: &IssuerId) -> Result<IssuerEntry, TrustError> {
-        let stored = self.core.store().issuer_find(id).await?;
+        let stored = self.core.store().issuer_find(id, &*self.core.row_mac).await?;
         stored.map(|stored| stored.entry).ok_or_else(|| TrustError::IssuerNotFound(id.clone()))
     }
 
@@ -174,15 +174,17 @@ fn was_active(draft: PolicyDraft, step: &Step) -> bool {
 
 async fn remove(tx: &mut Tx, id: IssuerId, mut record: Record) -> Result<(), TrustError> {
     let stored = tx.issuer_find(&id).await?;
-    let stored = stored.ok_or_else(|| TrustError::IssuerNotFound(id.clone()))?;
     let policies = tx.policy_list().await?;
     let users = policies.into_iter().filter(|policy| policy.issuer == id);
     let users: Vec<_> = users.map(|policy| policy.name).take(10).collect();
     if !users.is_empty() {
         return Err(TrustError::IssuerInUse { issuer: id, policies: users });
     }
-    tx.issuer_remove(&id).await?;
-    record.detail = json!({ "issuer": id, "before": stored.entry });
+    // A row that does not check cannot be found, and goes all the same.
+    if !tx.issuer_remove(&id).await? {
+        return Err(TrustError::IssuerNotFound(id));
+    }
+    record.detail = json!({ "issuer": id, "before": stored.map(|stored| stored.entry) });
     Ok(tx.record(&record)?)
 }
 

@@ -36,7 +36,7 @@ impl TrustService {
     ) -> Result<Vec<AppliedPolicy>, TrustError> {
         check_count(drafts.len())?;
         if run == Run::Dry {
-            let catalogue = Catalogue::stored(self.core.store()).await?;
+            let catalogue = Catalogue::stored(&self.core).await?;
             return Ok(plan(&catalogue, drafts)?.into_iter().map(|step| step.applied).collect());
         }
         let record = self.core.record(Event::PolicyApply, Outcome::Changed, by.into(), origin);
@@ -62,7 +62,7 @@ impl TrustService {
 
     /// Every policy, by name.
     pub async fn policies_list(&self) -> Result<Vec<PolicyView>, TrustError> {
-        let catalogue = Catalogue::stored(self.core.store()).await?;
+        let catalogue = Catalogue::stored(&self.core).await?;
         Ok(catalogue
             .policies
             .keys()
@@ -72,7 +72,7 @@ impl TrustService {
 
     /// One policy.
     pub async fn policy(&self, name: &PolicyName) -> Result<PolicyView, TrustError> {
-        let catalogue = Catalogue::stored(self.core.store()).await?;
+        let catalogue = Catalogue::stored(&self.core).await?;
         view(&self.core, &catalogue, name).ok_or_else(|| TrustError::PolicyNotFound(name.clone()))
     }
 
@@ -193,9 +193,12 @@ impl Step {
 
 async fn remove(tx: &mut Tx, name: PolicyName, mut record: Record) -> Result<(), TrustError> {
     let stored = tx.policy_find(&name).await?;
-    let stored = stored.ok_or_else(|| TrustError::PolicyNotFound(name.clone()))?;
-    tx.policy_remove(&name).await?;
-    let before: serde_json::Value = serde_json::from_str(&stored.body).unwrap_or_default();
+    // A row that does not check cannot be found, and goes all the same.
+    if !tx.policy_remove(&name).await? {
+        return Err(TrustError::PolicyNotFound(name));
+    }
+    let before: serde_json::Value =
+        stored.and_then(|stored| serde_json::from_str(&stored.body).ok()).unwrap_or_default();
     record.detail = json!({ "policy": name, "before": before });
     Ok(tx.record(&record)?)
 }

@@ -1,0 +1,5 @@
+ALTER TABLE meta DROP COLUMN mac;
+ALTER TABLE policies DROP COLUMN mac;
+ALTER TABLE issuer_keys DROP COLUMN mac;
+ALTER TABLE issuers DROP COLUMN mac;
+ALTER TABLE operators DROP COLUMN mac;

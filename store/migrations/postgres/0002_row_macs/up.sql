@@ -1,0 +1,8 @@
+-- A MAC in each row that decides whom the broker believes and who may do what, so that a row
+-- planted or edited with SQL is found (ADR 0009). Rows from before this hold none and are
+-- refused: `segura operator recover` and then applying issuers and policies again mends them.
+ALTER TABLE operators ADD COLUMN mac BYTEA NOT NULL DEFAULT '';
+ALTER TABLE issuers ADD COLUMN mac BYTEA NOT NULL DEFAULT '';
+ALTER TABLE issuer_keys ADD COLUMN mac BYTEA NOT NULL DEFAULT '';
+ALTER TABLE policies ADD COLUMN mac BYTEA NOT NULL DEFAULT '';
+ALTER TABLE meta ADD COLUMN mac BYTEA NOT NULL DEFAULT '';
