@@ -52,6 +52,8 @@ pub struct Snapshots {
     heard_at: AtomicI64,
     /// One refresh at a time; who waited looks again at what is held by then.
     turn: Mutex<()>,
+    /// How long one waits for that.
+    turn_time: Duration,
     envelopes: Envelopes<SecretPath, Arc<SealedSecret>>,
 }
 
@@ -72,7 +74,8 @@ impl Snapshots {
         let change = store.change_number().await?;
         let held = ArcSwap::from_pointee(load::everything(&store, change).await?);
         let envelopes = Envelopes::new(envelope_bytes);
-        Ok(Self { store, clock, held, heard_at, turn: Mutex::new(()), envelopes })
+        let (turn, turn_time) = (Mutex::new(()), TURN);
+        Ok(Self { store, clock, held, heard_at, turn, turn_time, envelopes })
     }
 
     /// What is held now, however old: to show, not to decide.
@@ -150,7 +153,7 @@ impl Snapshots {
 
     /// Wait for one's turn, but not behind a long line of others whom a dead database keeps.
     async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
-        let turn = tokio::time::timeout(TURN, self.turn.lock()).await;
+        let turn = tokio::time::timeout(self.turn_time, self.turn.lock()).await;
         turn.map_err(|_| StoreError::BusyReaders)
     }
 
