@@ -116,7 +116,9 @@ impl Classify for StoreError {
             Self::Database(_) => Class::internal("store-failed"),
             Self::FsyncOff => Class::internal("store-not-durable"),
             Self::Invalid(_) => Class::internal("store-misused"),
-            Self::Io { .. } => Class::internal("data-directory-unusable"),
+            // The file of a database that does not answer: a caller of the server is not to
+            // blame, and not told the path. Whoever starts it is (`StartError`).
+            Self::Io { .. } => Class::unavailable("database-unreachable"),
             Self::Locked { .. } => Class::conflict("data-directory-in-use"),
             Self::NewerSchema { .. } => Class::internal("schema-newer"),
             Self::OlderSchema { .. } => Class::internal("schema-older"),
