@@ -146,7 +146,7 @@ async fn a_large_head_or_body_is_refused() {
     let head = |lines: usize| {
         format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(lines))
     };
-    assert_eq!(status(&send(&server, head(HEADERS).as_bytes()).await), "400");
+    assert_eq!(status(&send(&server, head(HEADERS).as_bytes()).await), "431");
     assert_eq!(status(&send(&server, head(HEADERS - 1).as_bytes()).await), "200");
     for (extra, expected) in
         [("", "413"), ("Content-Encoding: gzip\r\n", "400"), ("Content-Encoding: br\r\n", "400")]
@@ -216,6 +216,6 @@ async fn a_client_that_disconnects_before_its_answer_is_counted() {
     server.stop().await;
 }
 
-/// How many bytes of a head the HTTP library reads, and with how many headers it refuses it.
+/// How many bytes of a head the HTTP library reads, and how many headers it takes.
 const HEAD: usize = 131_072;
 const HEADERS: usize = 96;
