@@ -93,12 +93,11 @@ impl ChainCheck {
         }
         (self.last_seq, self.cursor) = (row.seq, row.seq);
         let (encoding, stored) = (row.encoding, hash_or_none(&row.hash));
-        match columns.content(encoding) {
-            Some(content) => self.place(Record { encoding, seq: row.seq, content, stored }),
-            None => {
-                self.add(row.seq, ProblemKind::Encoding { number: encoding });
-                self.link = Link::Doubtful(stored);
-            }
+        if let Some(content) = columns.content(encoding) {
+            self.place(Record { encoding, seq: row.seq, content, stored });
+        } else {
+            self.add(row.seq, ProblemKind::Encoding { number: encoding });
+            self.link = Link::Doubtful(stored);
         }
         match &row.body {
             Some(body) if sha256(body.as_bytes()) != columns.body_digest => {
