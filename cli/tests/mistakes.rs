@@ -119,6 +119,27 @@ fn a_guard_that_is_missing_stops_init_before_anything_is_made() {
 }
 
 #[test]
+fn a_data_directory_that_cannot_be_used_is_a_setting_to_correct() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("segura.toml");
+    let data = folder.path().join("nowhere");
+    let settings = format!(
+        "[server]\nurl = [\"https://segura.example\"]\ndata_dir = {data:?}\n\n[guard]\nkey_file = {:?}\n",
+        folder.path().join("guard.key")
+    );
+    std::fs::write(&config, settings).expect("written");
+    let config = config.display().to_string();
+    for command in [&["server"][..], &["ca", "show"]] {
+        let arguments = [command, &["--config", &config, "--json"]].concat();
+        let told: Value =
+            serde_json::from_str(refused(&arguments, 2).lines().last().expect("a line"))
+                .expect("one JSON object");
+        assert_eq!(told["error"]["code"], "data-directory-unusable", "{told}");
+        assert!(told.to_string().contains("segura init"), "{told}");
+    }
+}
+
+#[test]
 fn help_for_a_reader_that_has_gone_is_no_failure() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);

@@ -17,6 +17,7 @@ pub mod error;
 pub mod id;
 pub mod issuer;
 pub mod name;
+pub mod network;
 pub mod operator;
 pub mod policy;
 pub mod preset;
@@ -35,6 +36,7 @@ pub use issuer::{Algorithm, Audience, IssuerEntry, IssuerUrl, Spend};
 pub use name::{
     EnvName, FieldName, IssuerId, NameError, OperatorName, PathPattern, PolicyName, SecretPath, Tag,
 };
+pub use network::ClientNetwork;
 pub use operator::Role;
 pub use preset::Preset;
 pub use random::Random;

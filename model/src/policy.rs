@@ -35,7 +35,9 @@ pub use claim_test::{AnchorTest, ClaimTest, Scalar};
 pub use draft::{AnchorDraft, Explain, PolicyDraft};
 pub use error::{PolicyError, PolicyFault};
 pub use evaluate::{Decision, NotGranted, Outcome, evaluate, may_read};
-pub use explain::{CheckTrace, PathTrace, PolicyTrace, Scope, Standing, Trace, explain};
+pub use explain::{
+    CheckFault, CheckTrace, FailedClaim, PathTrace, PolicyTrace, Scope, Standing, Trace, explain,
+};
 pub use file::PolicyFileError;
 pub use glob::{Glob, GlobError};
 pub use lint::Warning;

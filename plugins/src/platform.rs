@@ -16,10 +16,12 @@ use std::path::PathBuf;
 
 use futures::future::BoxFuture;
 use segura_model::preset::Preset;
+use serde_json::Value;
 
 use crate::env::Env;
 use crate::error::PlatformError;
 use crate::job::Job;
+use crate::sample::SampleJob;
 use crate::token::IdToken;
 
 /// A CI platform, seen from inside a job and from the broker.
@@ -53,6 +55,10 @@ pub trait Platform: Send + Sync {
 
     /// What the broker may believe of the platform's tokens.
     fn preset(&self) -> &'static Preset;
+
+    /// The claims of a job that never ran, for `segura dev token`: the platform's usual
+    /// ones, but for what is asked.
+    fn sample_claims(&self, asked: &SampleJob) -> Value;
 }
 
 /// How many identity tokens a job can have.

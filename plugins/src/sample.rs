@@ -3,7 +3,8 @@
 //! For `segura dev token` and for tests. They lack `iss`, `aud`, `jti`, `iat`, `nbf`
 //! and `exp`: whoever signs a token adds those.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 pub use crate::platform::azure::sample::azure_devops;
 pub use crate::platform::generic::sample::oidc;
@@ -49,6 +50,39 @@ pub fn sample_claims(name: &str) -> Option<Value> {
     })
 }
 
+/// What somebody asks of a job that never ran; each platform has its own claims for it, and
+/// none for some.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampleJob {
+    /// Repository, or project path.
+    pub repository: Option<String>,
+    /// The immutable id of the repository or project.
+    pub repository_id: Option<String>,
+    /// The immutable id of the owner or namespace.
+    pub owner_id: Option<String>,
+    /// The git ref, `refs/heads/main`.
+    pub git_ref: Option<String>,
+    /// The event that started the job.
+    pub event: Option<String>,
+    /// The deployment environment.
+    pub environment: Option<String>,
+}
+
+/// Put the values that are asked for.
+pub(crate) fn put(claims: &mut Value, asked: &[(&str, &Option<String>)]) {
+    for (name, value) in asked {
+        if let Some(value) = value {
+            claims[*name] = json!(value);
+        }
+    }
+}
+
+/// A claim that is text.
+pub(crate) fn text<'c>(claims: &'c Value, name: &str) -> &'c str {
+    claims[name].as_str().unwrap_or_default()
+}
+
 /// A sample that differs from another in these members.
 pub(crate) fn with(mut claims: Value, changes: &Value) -> Value {
     for (name, value) in changes.as_object().into_iter().flatten() {
@@ -60,8 +94,17 @@ pub(crate) fn with(mut claims: Value, changes: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::PLATFORMS;
     use crate::platform::testing::{parse, workload};
     use crate::preset;
+
+    #[test]
+    fn a_job_of_which_nothing_is_asked_is_the_platforms_sample() {
+        for platform in PLATFORMS {
+            let usual = platform.sample_claims(&SampleJob::default());
+            assert_eq!(Some(usual), sample_claims(platform.id()), "{}", platform.id());
+        }
+    }
 
     #[test]
     fn every_sample_is_a_workload_of_its_platform() {

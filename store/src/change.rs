@@ -12,7 +12,7 @@ use segura_model::Timestamp;
 use crate::backend::{Conn, on_backend};
 use crate::readers::read;
 use crate::schema::{change_number, changes};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, Tx};
 
 /// The most lines of the feed in one answer.
 const PAGE: i64 = 1000;
@@ -75,6 +75,13 @@ impl Store {
     /// What changed after `number`.
     pub async fn changes_since(&self, number: ChangeNumber) -> Result<Changes, StoreError> {
         read!(self, |conn| since(conn, number))
+    }
+}
+
+impl Tx {
+    /// The number now, which nobody else raises while this unit of work runs.
+    pub async fn change_number(&mut self) -> Result<ChangeNumber, StoreError> {
+        number(self.conn()).await
     }
 }
 

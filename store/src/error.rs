@@ -116,7 +116,6 @@ impl Classify for StoreError {
             Self::Database(_) => Class::internal("store-failed"),
             Self::FsyncOff => Class::internal("store-not-durable"),
             Self::Invalid(_) => Class::internal("store-misused"),
-            Self::Io { .. } => Class::internal("data-directory-unusable"),
             Self::Locked { .. } => Class::conflict("data-directory-in-use"),
             Self::NewerSchema { .. } => Class::internal("schema-newer"),
             Self::OlderSchema { .. } => Class::internal("schema-older"),
@@ -124,7 +123,9 @@ impl Classify for StoreError {
             Self::Stopped => Class::unavailable("server-stopping"),
             Self::Text(_) => Class::bad_request("control-character"),
             Self::TooLarge { .. } => Class::too_large("text-too-large"),
-            Self::Unreachable(_) => Class::unavailable("database-unreachable"),
+            // Of its file, too, a caller of the server is not to blame for it, and is not told
+            // the path. Whoever starts the server is (`StartError`).
+            Self::Io { .. } | Self::Unreachable(_) => Class::unavailable("database-unreachable"),
             Self::Unresolved => Class::unavailable("commit-unresolved"),
             Self::Url(_) => Class::bad_request("database-url"),
         }

@@ -6,12 +6,11 @@
 //! the ledger. Counts of a server that died are taken up by whichever runs next.
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use segura_model::Timestamp;
 use segura_model::audit::{Actor, Event, Outcome, Record};
+use segura_model::{ClientNetwork, Timestamp};
 
 use crate::backend::on_backend;
 use crate::schema::tallies;
@@ -74,7 +73,8 @@ impl Book {
 
     fn key(&mut self, tally: &Tally) -> Key {
         let issuer = tally.issuer.as_ref().map_or("", |issuer| issuer.as_str());
-        let key = (issuer.to_owned(), tally.code.clone(), network(tally.client));
+        let network = ClientNetwork::of(tally.client).to_string();
+        let key = (issuer.to_owned(), tally.code.clone(), network);
         if self.keys.contains(&key) {
             return key;
         }
@@ -138,16 +138,6 @@ pub(crate) async fn close(tx: &mut Tx, chain: &str, minute: i64) -> Result<(), S
         tx.record(&record)?;
     }
     Ok(())
-}
-
-/// The network that an address is counted with: its /24 or /64.
-fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => format!("{}/24", Ipv4Addr::from(u32::from(address) & !0xff)),
-        IpAddr::V6(address) => {
-            format!("{}/64", Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX)))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,14 +5,12 @@ use std::net::TcpListener;
 use actix_web::dev::Server;
 use actix_web::web::{Data, Json, Path, get};
 use actix_web::{App, HttpServer};
-use segura_model::{Algorithm, Timestamp};
+use segura_model::{Algorithm, Preset, Timestamp};
+use segura_plugins::platform::PLATFORMS;
 use serde_json::{Value, json};
 
 use super::job::Job;
 use super::keys::SigningKey;
-
-/// The platforms that a dev world has issuers for; the names of their presets.
-pub const PLATFORMS: [&str; 4] = ["github", "gitlab", "azure-devops", "kubernetes"];
 
 /// The member of discovery documents and key sets by which `segura server` knows a dev
 /// issuer.
@@ -34,9 +32,8 @@ impl Issuers {
 
     /// The audience of a platform's tokens when nothing else is asked for: what the
     /// platform always says, or this world's broker.
-    pub(super) fn audience(&self, platform: &str) -> &str {
-        let fixed = segura_plugins::preset(platform).and_then(|preset| preset.audiences.first());
-        fixed.copied().unwrap_or(&self.broker)
+    pub(super) fn audience(&self, preset: &Preset) -> &str {
+        preset.audiences.first().copied().unwrap_or(&self.broker)
     }
 
     /// The `iss` of a platform's tokens.
@@ -44,9 +41,11 @@ impl Issuers {
         format!("{}/{platform}", self.base)
     }
 
-    /// A signed token of this job.
-    pub(super) fn token(&self, job: &Job, now: Timestamp, jti: &str) -> String {
-        self.key.sign(&job.claims(&self.iss(&job.like), self.audience(&job.like), now, jti))
+    /// A signed token of this job; `None` if it is like no platform that there is.
+    pub(super) fn token(&self, job: &Job, now: Timestamp, jti: &str) -> Option<String> {
+        let platform = *PLATFORMS.iter().find(|platform| platform.id() == job.like)?;
+        let (iss, audience) = (self.iss(platform.id()), self.audience(platform.preset()));
+        Some(self.key.sign(&job.claims(platform, &iss, audience, now, jti)))
     }
 
     fn discovery(&self, platform: &str) -> Value {

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use actix_web::web::Data;
 use segura_model::random::make_bytes;
 use segura_model::{Class, Classify, Clock, Random};
+use segura_plugins::platform::PLATFORMS;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::issuers::{Issuers, PLATFORMS};
+use super::issuers::Issuers;
 use super::job::Job;
 
 /// The longest request, in bytes.
@@ -110,19 +111,19 @@ async fn answer(stream: UnixStream, mint: &Mint) -> std::io::Result<()> {
     let mut line = String::new();
     BufReader::new(read.take(LONGEST)).read_line(&mut line).await?;
     let answer = match serde_json::from_str::<Job>(&line) {
-        Ok(job) if PLATFORMS.contains(&job.like.as_str()) => {
-            let bytes: [u8; 16] = make_bytes(&*mint.random);
-            let jti = u128::from_be_bytes(bytes);
-            Answer::Token(mint.issuers.token(&job, mint.clock.now(), &format!("{jti:032x}")))
+        Ok(job) => {
+            let jti = u128::from_be_bytes(make_bytes(&*mint.random));
+            let token = mint.issuers.token(&job, mint.clock.now(), &format!("{jti:032x}"));
+            token.map_or_else(|| Answer::Error(unknown(&job.like)), Answer::Token)
         }
-        Ok(job) => Answer::Error(format!(
-            "no dev issuer is like `{}`: use {}",
-            job.like,
-            PLATFORMS.join(", ")
-        )),
         Err(error) => Answer::Error(format!("the request cannot be read: {error}")),
     };
     let mut text = serde_json::to_string(&answer)?;
     text.push('\n');
     write.write_all(text.as_bytes()).await
+}
+
+fn unknown(like: &str) -> String {
+    let known: Vec<&str> = PLATFORMS.iter().map(|platform| platform.id()).collect();
+    format!("no dev issuer is like `{like}`: use {}", known.join(", "))
 }

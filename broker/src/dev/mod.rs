@@ -12,7 +12,7 @@ mod keys;
 mod mint;
 mod world;
 
-pub use issuers::{DEV_MARK, PLATFORMS};
+pub use issuers::DEV_MARK;
 pub use job::Job;
 pub use keys::{SigningKey, encode};
 pub use mint::{MintError, ask};

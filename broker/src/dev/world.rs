@@ -9,6 +9,7 @@ use std::sync::Arc;
 use actix_web::web::Data;
 use rustix::process::geteuid;
 use segura_model::{Class, Classify, Clock, OperatorName, Random};
+use segura_plugins::platform::PLATFORMS;
 use segura_plugins::{Env, MapEnv};
 use serde::Serialize;
 use tokio::net::UnixListener;
@@ -120,7 +121,7 @@ impl DevWorld {
             ca_cert: folder.join("ca.pem"),
             token_file: folder.join("admin.token"),
             socket: folder.join("mint.sock"),
-            issuers: issuers::PLATFORMS.to_vec(),
+            issuers: PLATFORMS.iter().map(|platform| platform.id()).collect(),
             folder,
         };
         let listener = TcpListener::bind("127.0.0.1:0").map_err(at("a loopback port"))?;

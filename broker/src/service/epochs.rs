@@ -103,13 +103,12 @@ impl EpochService {
         let mut record =
             self.core.record(Event::EpochRaise, Outcome::Changed, Actor::from(by), origin);
         record.detail = json!({ "scope": scope });
-        let store = self.core.store().clone();
         let unit = self.core.run_by(by, origin, move |tx| {
             Box::pin(async move {
                 let stored = tx.meta_check(KEY).await?;
                 // The unit of work holds the number's row: no other change can commit between
                 // this reading and ours.
-                let change = store.change_number().await?;
+                let change = tx.change_number().await?;
                 let mut epochs = Epochs::to_raise(stored, change, record.at)?;
                 epochs.raise(scope, change, record.at)?;
                 tx.meta_put(KEY, &epochs.to_text()).await?;

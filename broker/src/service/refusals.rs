@@ -6,14 +6,14 @@
 //! under which id; the first of each owner and network are kept whole, so that an
 //! operator can open those ids.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use segura_model::api::{FailedCheck, SecretFault};
 use segura_model::audit::{Actor, Event, Outcome, Record, ReleasedPath};
 use segura_model::policy::{Explain, Scope, Trace, TrustPolicy, explain};
 use segura_model::{
-    Class, Classify, Clock, DenialId, IssuerId, OperatorId, Random, SecretPath, SessionId, Workload,
+    Class, Classify, ClientNetwork, Clock, DenialId, IssuerId, OperatorId, Random, SecretPath,
+    SessionId, Workload,
 };
 use segura_store::{ChangeNumber, Commit, Entry, StoreError, Tally, Writer};
 use serde_json::json;
@@ -137,7 +137,7 @@ pub struct Refusals {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     owners: Quota<(IssuerId, String, String)>,
-    strangers: Quota<(Option<IssuerId>, IpAddr)>,
+    strangers: Quota<(Option<IssuerId>, ClientNetwork)>,
     operators: Quota<OperatorId>,
 }
 
@@ -169,7 +169,7 @@ impl Refusals {
     fn estrange(&self, stranger: Stranger) -> (Refusal, Entry) {
         let Stranger { origin, issuer, class, why } = stranger;
         let denial = self.make_id();
-        let owner = (issuer.clone(), network(origin.client));
+        let owner = (issuer.clone(), ClientNetwork::of(origin.client));
         let entry = if self.strangers.take(&[owner], self.clock.now()) {
             let actor = Actor::Stranger { issuer };
             let mut record = self.record(actor, origin, denial, class);
@@ -232,8 +232,11 @@ impl Refusals {
         let trace = self.explain(case, scope);
         let mut record = self.record_case(case, denial, verdict.class);
         record.detail = json!({ "trace": trace, "secrets": verdict.secrets });
+        if verdict.blame == Blame::Policies {
+            record.detail["failed"] = json!(trace.failed());
+        }
         let checks = match verdict.blame {
-            Blame::Policies => failed_checks(&trace.for_caller()),
+            Blame::Policies => FailedCheck::for_caller(&trace),
             Blame::Request => Vec::new(),
         };
         let Verdict { class, detail, secrets, .. } = verdict;
@@ -256,7 +259,8 @@ impl Refusals {
             // Asking every policy of the issuer is dear, so it is done within the quota.
             seen.note(case.snapshot.policies.pending(case.workload));
             let mut record = self.record_case(case, denial, verdict.class);
-            record.detail = json!({ "trace": self.explain(case, Scope::All) });
+            let trace = self.explain(case, Scope::All);
+            record.detail = json!({ "failed": trace.failed(), "trace": trace });
             Entry { records: vec![record], ..Entry::default() }
         } else {
             tally(case.origin, Some(issuer.clone()), verdict.class)
@@ -335,39 +339,4 @@ fn told_nothing(denial: DenialId) -> Refusal {
 
 fn not_looked_up(path: &SecretPath) -> ReleasedPath {
     ReleasedPath { path: path.clone(), version: None, fields: Vec::new() }
-}
-
-fn failed_checks(trace: &Trace) -> Vec<FailedCheck> {
-    let unmatched = trace.policies.iter().filter(|policy| !policy.matched);
-    let failed = unmatched.flat_map(|policy| {
-        policy.checks.iter().filter(|check| !check.passed).map(|check| FailedCheck {
-            policy: policy.policy.clone(),
-            claim: check.claim.clone(),
-            expected: check.expected.clone(),
-            presented: check.presented.clone(),
-            cause: check.cause.clone(),
-            fix: check.fix.clone(),
-        })
-    });
-    failed.collect()
-}
-
-/// The /24 or /64 of an address.
-fn network(client: IpAddr) -> IpAddr {
-    match client {
-        IpAddr::V4(address) => (u32::from(address) & 0xffff_ff00).to_be_bytes().into(),
-        IpAddr::V6(address) => (u128::from(address) & !u128::from(u64::MAX)).to_be_bytes().into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strangers_are_told_apart_by_network() {
-        let of = |text: &str| network(text.parse().unwrap()).to_string();
-        assert_eq!(of("192.0.2.77"), "192.0.2.0");
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-    }
 }

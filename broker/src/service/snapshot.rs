@@ -61,6 +61,8 @@ pub struct Snapshots {
     heard_at: AtomicI64,
     /// One refresh at a time; who waited looks again at what is held by then.
     turn: Mutex<()>,
+    /// How long one waits for that.
+    turn_time: Duration,
     envelopes: Envelopes<SecretPath, Arc<SealedSecret>>,
 }
 
@@ -81,7 +83,8 @@ impl Snapshots {
         let change = source.store.change_number().await?;
         let held = ArcSwap::from_pointee(load::everything(&source, change).await?);
         let envelopes = Envelopes::new(envelope_bytes);
-        Ok(Self { source, clock, held, heard_at, turn: Mutex::new(()), envelopes })
+        let (turn, turn_time) = (Mutex::new(()), TURN);
+        Ok(Self { source, clock, held, heard_at, turn, turn_time, envelopes })
     }
 
     /// What is held now, however old: to show, not to decide.
@@ -159,7 +162,7 @@ impl Snapshots {
 
     /// Wait for one's turn, but not behind a long line of others whom a dead database keeps.
     async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
-        let turn = tokio::time::timeout(TURN, self.turn.lock()).await;
+        let turn = tokio::time::timeout(self.turn_time, self.turn.lock()).await;
         turn.map_err(|_| StoreError::BusyReaders)
     }
 

@@ -78,6 +78,8 @@ impl Classify for StartError {
             Self::Listen(_) => Class::conflict("address-in-use"),
             Self::NotInitialised => Class::not_found("not-initialised"),
             Self::Outbound(_) | Self::Proxy(_) => Class::bad_request("proxy-invalid"),
+            // Of the server that starts, not of a caller: a setting names that directory.
+            Self::Store(StoreError::Io { .. }) => Class::bad_request("data-directory-unusable"),
             Self::Store(error) => error.class(),
             Self::World(_) => Class::conflict("other-world"),
             Self::WriterLost => Class::internal("writer-lost"),

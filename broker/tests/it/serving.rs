@@ -2,10 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use segura_broker::startup::{self, StartError};
-use segura_model::SystemClock;
 use segura_model::api::{Problem, ReadyAnswer, ReadyState};
+use segura_model::{Classify, Clock, SystemClock, Timestamp};
 use segura_plugins::MapEnv;
 use segura_vault::SystemRandom;
 
@@ -119,4 +121,27 @@ async fn a_data_directory_that_others_can_write_to_is_refused() {
     .await;
     let error = started.err().unwrap();
     assert!(matches!(error, StartError::Folder(_)), "{error:?}");
+}
+
+/// The time, until it is broken.
+struct Breakable(AtomicBool);
+
+impl Clock for Breakable {
+    fn now(&self) -> Timestamp {
+        assert!(!self.0.load(Ordering::SeqCst), "the clock is broken: this test wants it");
+        SystemClock.now()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_writer_died_ends_with_an_error() {
+    let clock = Arc::new(Breakable(AtomicBool::new(false)));
+    let server = Running::start_by(clock.clone(), &[]).await;
+    server.client.get(server.url("/healthz")).send().await.unwrap();
+    // The writer looks at the clock every second.
+    clock.0.store(true, Ordering::SeqCst);
+    let ended = tokio::time::timeout(Duration::from_mins(1), server.ended()).await;
+    let error = ended.expect("it ends by itself").expect_err("and says that it had to");
+    assert!(matches!(error, StartError::WriterLost), "{error:?}");
+    assert_eq!(error.class().code, "writer-lost");
 }

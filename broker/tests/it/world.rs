@@ -30,10 +30,15 @@ pub(crate) struct Running {
 impl Running {
     /// A server with these settings beside the usual ones.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        Self::start_by(Arc::new(SystemClock), settings).await
+    }
+
+    /// The same by another clock.
+    pub(crate) async fn start_by(clock: Arc<dyn Clock>, settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let config = config(directory.path(), settings);
         let authority = initialise(&config, directory.path()).await;
-        let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+        let random = Arc::new(SystemRandom);
         let server = startup::build(config, clock, random, &MapEnv::default()).await.unwrap();
         let (address, metrics) = (server.address(), server.metrics_address().unwrap());
         let (stop, stopped) = oneshot::channel();
@@ -58,6 +63,11 @@ impl Running {
 
     pub(crate) fn begin_stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// How the server ended by itself.
+    pub(crate) async fn ended(self) -> Result<(), StartError> {
+        self.task.await.unwrap()
     }
 
     /// Stop, and leave the data directory.

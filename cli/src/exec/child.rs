@@ -203,7 +203,7 @@ const NOT_FOUND: u8 = 127;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::io::Read;
 
     use super::*;
 
@@ -243,13 +243,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_signal_reaches_the_whole_group_and_not_us() {
-        let started = Instant::now();
-        let mut child = start(&["sh", "-c", "sleep 30 & sleep 30 & wait"]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // Every process of the group holds the pipe open for as long as it lives.
+        let script = "exec 3> \"$0\"; sleep 1000 & sleep 1000 & echo ready >&3; wait";
+        let mut child = start(&["sh", "-c", script, pipe.to_str().unwrap()]).unwrap();
         let group = child.group();
         assert_ne!(group.0, rustix::process::getpgrp());
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        let mut held = std::fs::File::open(&pipe).unwrap();
+        let mut ready = [0; 6];
+        held.read_exact(&mut ready).unwrap();
+
         group.signal(Signal::TERM);
+
         assert_eq!(child.wait().await.unwrap(), 128 + 15);
-        assert!(started.elapsed() < Duration::from_secs(10));
+        assert_eq!(held.read(&mut ready).unwrap(), 0, "nobody of the group is left");
     }
 }

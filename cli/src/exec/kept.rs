@@ -220,10 +220,19 @@ mod tests {
             let path = path.clone();
             move || KeptFile::open(&path).unwrap().read().map(|kept| kept.url)
         });
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        while !second.is_finished() && !is_waited_for(&path) {
+            std::thread::yield_now();
+        }
         first.write(&kept("https://a.example/")).unwrap();
         drop(first);
         assert_eq!(second.join().unwrap().as_deref(), Some("https://a.example/"));
+    }
+
+    /// Whether somebody waits for the lock on this file: a line of the kernel's with an arrow.
+    fn is_waited_for(path: &Path) -> bool {
+        let inode = format!(":{} ", std::fs::metadata(path).unwrap().ino());
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().any(|line| line.contains(" -> FLOCK ") && line.contains(&inode))
     }
 
     #[test]

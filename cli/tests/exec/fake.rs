@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -36,8 +35,10 @@ pub(crate) enum Instead {
     Answer(u16, Value),
     /// Close the connection without a word.
     Lose,
-    /// Wait this long first.
-    Wait(Duration),
+    /// Never answer, and leave the connection open.
+    Nothing,
+    /// Answer as usual after all.
+    Usual,
 }
 
 impl Fake {
@@ -81,11 +82,10 @@ fn serve(connection: &TcpStream, state: &State) {
         let (status, body) = match instead {
             Some(Instead::Lose) => return,
             Some(Instead::Answer(status, body)) => (status, body),
-            Some(Instead::Wait(time)) => {
-                std::thread::sleep(time);
-                answer(&asked, state)
-            }
-            None => answer(&asked, state),
+            Some(Instead::Nothing) => loop {
+                std::thread::park();
+            },
+            Some(Instead::Usual) | None => answer(&asked, state),
         };
         let kind = if status < 400 { "application/json" } else { "application/problem+json" };
         let body = body.to_string();

@@ -73,11 +73,6 @@ impl PathPattern {
         }
         segments.next().is_none()
     }
-
-    /// Whether it covers one path only.
-    pub fn is_exact(&self) -> bool {
-        !self.0.contains('*')
-    }
 }
 
 impl FromStr for PathPattern {
@@ -234,8 +229,6 @@ mod tests {
 
     #[test]
     fn an_exact_pattern_covers_one_path() {
-        assert!("db/prod".parse::<PathPattern>().unwrap().is_exact());
-        assert!(!"db/*".parse::<PathPattern>().unwrap().is_exact());
         assert!(covers("db/prod", "db/prod") && !covers("db/prod", "db/prod2"));
     }
 }

@@ -151,7 +151,7 @@ fn letter_case(miss: &Miss<'_>) -> Option<Advice> {
     let folded = miss.text.to_ascii_lowercase();
     let same = match &miss.check.accept {
         Accept::Any => return None,
-        Accept::Globs(globs) => refit(globs, miss, str::to_ascii_lowercase, &folded),
+        Accept::Globs(globs) => refit(globs, miss.check, str::to_ascii_lowercase, &folded),
         Accept::OneOf(values) => {
             values.iter().any(|value| value.text().to_ascii_lowercase() == folded)
         }
@@ -190,10 +190,15 @@ fn glob_in_exact_field(miss: &Miss<'_>) -> Option<Advice> {
     ))
 }
 
-fn star_does_not_cross(miss: &Miss<'_>) -> Option<Advice> {
-    let Accept::Globs(globs) = &miss.check.accept else { return None };
+/// Whether a glob of a failed check would fit if its `*` crossed separators.
+pub(super) fn crosses_separator(check: &Check, text: &str) -> bool {
+    let Accept::Globs(globs) = &check.accept else { return false };
     let wider = |source: &str| source.replace("**", "*").replace('*', "**");
-    refit(globs, miss, wider, miss.text).then(|| {
+    !globs.iter().any(|glob| glob.matches(text)) && refit(globs, check, wider, text)
+}
+
+fn star_does_not_cross(miss: &Miss<'_>) -> Option<Advice> {
+    crosses_separator(miss.check, miss.text).then(|| {
         let separators = miss.check.spec.separators.chars().map(|sign| format!("`{sign}`"));
         Advice::new(
             format!(
@@ -208,7 +213,9 @@ fn star_does_not_cross(miss: &Miss<'_>) -> Option<Advice> {
 fn ref_prefix(miss: &Miss<'_>) -> Option<Advice> {
     let rest_fits = |prefix: &&str| match &miss.check.accept {
         Accept::Any => false,
-        Accept::Globs(globs) => refit(globs, miss, |source| format!("{prefix}{source}"), miss.text),
+        Accept::Globs(globs) => {
+            refit(globs, miss.check, |source| format!("{prefix}{source}"), miss.text)
+        }
         Accept::OneOf(values) => {
             values.iter().any(|value| miss.text.strip_prefix(*prefix) == Some(&value.text()))
         }
@@ -293,9 +300,9 @@ fn same_name_other_owner(miss: &Miss<'_>) -> Option<Advice> {
 }
 
 /// Whether one of the globs, rewritten, fits the text.
-fn refit(globs: &[Glob], miss: &Miss<'_>, rewrite: impl Fn(&str) -> String, text: &str) -> bool {
+fn refit(globs: &[Glob], check: &Check, rewrite: impl Fn(&str) -> String, text: &str) -> bool {
     globs.iter().any(|glob| {
-        Glob::parse(&rewrite(glob.as_str()), miss.check.spec.separators)
+        Glob::parse(&rewrite(glob.as_str()), check.spec.separators)
             .is_ok_and(|rewritten| rewritten.matches(text))
     })
 }

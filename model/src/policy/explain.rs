@@ -15,12 +15,16 @@ use super::describe::{escaped, expected, presented};
 use super::evaluate::{NotGranted, Outcome, decide, matching};
 use super::set::PolicySet;
 use super::trust::{PolicyState, Refusal, SamePair, TrustPolicy};
+use crate::claims::ClaimValue;
 use crate::clock::Timestamp;
 use crate::name::{IssuerId, PolicyName, SecretPath};
 use crate::workload::Workload;
 
 /// Most policies in a trace; the rest are counted.
 const MAX_POLICIES: usize = 64;
+
+/// Most checks in [`Trace::failed`].
+const MAX_FAILED: usize = 8;
 
 /// Which policies a trace looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,12 +93,38 @@ pub struct CheckTrace {
     pub presented: Option<String>,
     /// Whether the check holds.
     pub passed: bool,
+    /// In which way it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<CheckFault>,
     /// The likely cause of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
+}
+
+/// In which way a check fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckFault {
+    /// The claim is there, of the right type, and another than the check accepts.
+    Mismatch,
+    /// The claim is not in the token.
+    Missing,
+    /// A `*` of the check would have to cross a separator of the claim to fit.
+    Separator,
+    /// The claim is written otherwise than the platform's tokens do.
+    WrongType,
+}
+
+/// A check that failed, without any value: what records and refusals are told apart by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailedClaim {
+    /// The claim.
+    pub claim: String,
+    /// In which way.
+    pub fault: CheckFault,
 }
 
 /// One wanted secret of a trace.
@@ -123,12 +153,6 @@ impl Trace {
         Self { issuer: self.issuer.clone(), policies, omitted: 0, secrets }
     }
 
-    /// What an operator may learn: everything.
-    #[must_use]
-    pub fn for_operator(&self) -> &Self {
-        self
-    }
-
     /// Keep the nearest policies that fit into this many bytes of JSON together, each
     /// whole; the others are counted as omitted.
     #[must_use]
@@ -141,6 +165,17 @@ impl Trace {
         });
         self.omitted += before - self.policies.len();
         self
+    }
+
+    /// The first checks that failed of the policy that came nearest.
+    #[must_use]
+    pub fn failed(&self) -> Vec<FailedClaim> {
+        let nearest = self.policies.iter().find(|policy| !policy.matched);
+        let checks = nearest.into_iter().flat_map(|policy| &policy.checks);
+        let failed = checks.filter_map(|check| {
+            Some(FailedClaim { claim: check.claim.clone(), fault: check.fault? })
+        });
+        failed.take(MAX_FAILED).collect()
     }
 
     /// Whether there is nothing to tell.
@@ -229,7 +264,7 @@ fn check_trace(check: &Check, policy: &TrustPolicy, workload: &Workload) -> Chec
     let value = check.presented(&workload.claims);
     let verdict = check.judge(value);
     let advice = causes::of_check(check, verdict, policy, &workload.claims);
-    trace(&check.claim, expected(check), value.map(presented), verdict == Verdict::Passed, advice)
+    trace(&check.claim, expected(check), value.map(presented), fault(check, verdict, value), advice)
 }
 
 fn refusal_trace(refusal: &Refusal, workload: &Workload) -> CheckTrace {
@@ -237,7 +272,19 @@ fn refusal_trace(refusal: &Refusal, workload: &Workload) -> CheckTrace {
     let value = check.presented(&workload.claims);
     let verdict = check.judge(value);
     let advice = causes::of_refusal(refusal, verdict, value);
-    trace(&check.claim, expected(check), value.map(presented), verdict == Verdict::Passed, advice)
+    trace(&check.claim, expected(check), value.map(presented), fault(check, verdict, value), advice)
+}
+
+fn fault(check: &Check, verdict: Verdict, value: Option<&ClaimValue>) -> Option<CheckFault> {
+    let crosses =
+        || value.is_some_and(|value| causes::crosses_separator(check, &value.to_string()));
+    Some(match verdict {
+        Verdict::Passed => return None,
+        Verdict::Absent => CheckFault::Missing,
+        Verdict::WrongType => CheckFault::WrongType,
+        Verdict::Failed if crosses() => CheckFault::Separator,
+        Verdict::Failed => CheckFault::Mismatch,
+    })
 }
 
 fn same_trace(pair: SamePair, workload: &Workload) -> CheckTrace {
@@ -245,20 +292,21 @@ fn same_trace(pair: SamePair, workload: &Workload) -> CheckTrace {
     let other =
         right.map_or_else(|| "absent".to_owned(), |value| format!("`{}`", presented(value)));
     let wanted = format!("the same as `{}` ({other}), where both are present", pair.names.1);
-    let passed = pair.holds(&workload.claims);
-    let advice = (!passed).then(|| causes::of_pair(pair));
-    trace(pair.names.0, wanted, left.map(presented), passed, advice)
+    let fault = (!pair.holds(&workload.claims)).then_some(CheckFault::Mismatch);
+    let advice = fault.map(|_| causes::of_pair(pair));
+    trace(pair.names.0, wanted, left.map(presented), fault, advice)
 }
 
 fn trace(
     claim: &str,
     expected: String,
     presented: Option<String>,
-    passed: bool,
+    fault: Option<CheckFault>,
     advice: Option<Advice>,
 ) -> CheckTrace {
+    let passed = fault.is_none();
     let (cause, fix) = advice.filter(|_| !passed).map(|advice| (advice.cause, advice.fix)).unzip();
-    CheckTrace { claim: claim.to_owned(), expected, presented, passed, cause, fix }
+    CheckTrace { claim: claim.to_owned(), expected, presented, passed, fault, cause, fix }
 }
 
 fn path_trace(matching: &[&Arc<TrustPolicy>], path: &SecretPath) -> PathTrace {

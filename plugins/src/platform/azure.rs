@@ -13,11 +13,13 @@ pub mod sample;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use segura_model::preset::Preset;
+use serde_json::Value;
 
 use crate::env::Env;
 use crate::error::PlatformError;
 use crate::job::Job;
 use crate::platform::{Platform, Supply};
+use crate::sample::SampleJob;
 use crate::token::IdToken;
 
 /// Azure DevOps Pipelines.
@@ -55,5 +57,9 @@ impl Platform for Azure {
 
     fn preset(&self) -> &'static Preset {
         &preset::PRESET
+    }
+
+    fn sample_claims(&self, _: &SampleJob) -> Value {
+        sample::azure_devops()
     }
 }

@@ -13,11 +13,13 @@ pub mod sample;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use segura_model::preset::Preset;
+use serde_json::Value;
 
 use crate::env::Env;
 use crate::error::PlatformError;
 use crate::job::Job;
 use crate::platform::{Platform, SessionPlace, Supply};
+use crate::sample::SampleJob;
 use crate::token::IdToken;
 
 /// GitLab CI/CD.
@@ -60,5 +62,9 @@ impl Platform for GitLab {
 
     fn preset(&self) -> &'static Preset {
         &preset::PRESET
+    }
+
+    fn sample_claims(&self, asked: &SampleJob) -> Value {
+        sample::job(asked)
     }
 }

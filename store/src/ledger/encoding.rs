@@ -69,7 +69,7 @@ impl Prepared {
         if let Some(code) = &columns.code {
             text::line("a reason code", code)?;
         }
-        Ok(Self { content: columns.content(), columns, body })
+        Ok(Self { content: columns.content_1(), columns, body })
     }
 }
 
@@ -103,9 +103,17 @@ impl Columns {
         }
     }
 
-    /// The digest of these columns, under encoding 1. The trap: with a second encoding this
-    /// must ask which one a row is of, or old rows do not verify any more.
-    pub(crate) fn content(&self) -> Hash {
+    /// The digest of these columns under the encoding that their row was written with; `None`
+    /// for one that this release does not know.
+    pub(crate) fn content(&self, encoding: i64) -> Option<Hash> {
+        match encoding {
+            1 => Some(self.content_1()),
+            _ => None,
+        }
+    }
+
+    /// The digest of these columns, under encoding 1.
+    fn content_1(&self) -> Hash {
         let mut bytes = Encoder::new(b"segura ledger content");
         bytes.number(self.at);
         bytes.part(self.event.as_bytes());
@@ -259,11 +267,11 @@ mod tests {
             |columns| columns.paths.push(("db".to_owned(), 1)),
             |columns| columns.body_digest[0] ^= 1,
         ];
-        let mut seen = std::collections::BTreeSet::from([columns().content()]);
+        let mut seen = std::collections::BTreeSet::from([columns().content_1()]);
         for (place, edit) in edits.iter().enumerate() {
             let mut edited = columns();
             edit(&mut edited);
-            assert!(seen.insert(edited.content()), "edit {place} is not seen");
+            assert!(seen.insert(edited.content_1()), "edit {place} is not seen");
         }
     }
 
@@ -271,9 +279,17 @@ mod tests {
     #[test]
     fn encoding_1_stays_what_it_is() {
         let chain = ChainId::from_bytes([1; 16]);
-        let content = Columns { body_digest: [3; 32], ..columns() }.content();
+        let content = Columns { body_digest: [3; 32], ..columns() }.content(1).unwrap();
         let hash = record_hash(1, chain, 1, &[2; 32], &content);
         assert_eq!(hex(&hash), "b8f38171cdc328f88468fcf28e175533b359dc234b53d67b7cbaf83fdc9dbcf0");
+    }
+
+    #[test]
+    fn a_record_is_prepared_under_the_encoding_that_its_row_will_name() {
+        let record = Record::new(Event::Read, Outcome::Released, Timestamp(7), Actor::Server);
+        let prepared = Prepared::new(&record).unwrap();
+        assert_eq!(prepared.columns.content(ENCODING), Some(prepared.content));
+        assert_eq!(prepared.columns.content(ENCODING + 1), None);
     }
 
     #[test]

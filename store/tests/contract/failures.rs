@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use segura_model::{Clock, SecretText, Timestamp};
 use segura_store::{DatabaseUrl, Entry, OpenMode, Store, StoreError, Writer, WriterOptions};
 
+use crate::on_each_backend;
 use crate::proxy::{Cut, Proxy};
 use crate::world::{
     NOON, Node, World, connect, delivery, done, gate, options, read_record, schema_url, send,
-    writer_options,
+    wait_for_a_blocked_backend, writer_options,
 };
 
 /// A world on PostgreSQL and a second server that reaches it through a proxy.
@@ -120,7 +121,7 @@ async fn a_deadlock_is_not_an_error() {
     let first = send(&world.writer, delivery(1, 1)).await;
     let second = send(&world.writer, delivery(2, 1)).await;
     gate.open().await;
-    wait_for_a_blocked_backend(&other).await;
+    wait_for_a_blocked_backend(&other, "pg_backend_pid() = ANY (pg_blocking_pids(pid))").await;
     // This one waits for 1 until the writer has been ended.
     other.batch_execute(&spend(1)).await.unwrap();
     other.batch_execute("ROLLBACK").await.unwrap();
@@ -129,19 +130,6 @@ async fn a_deadlock_is_not_an_error() {
     done(second.await);
     assert!(world.verify().await.is_clean());
     world.end().await;
-}
-
-async fn wait_for_a_blocked_backend(client: &tokio_postgres::Client) {
-    let sql = "SELECT count(*) FROM pg_stat_activity \
-               WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))";
-    for _ in 0..500 {
-        let row = client.query_one(sql, &[]).await.unwrap();
-        if row.get::<_, i64>(0) > 0 {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("the writer never came to wait");
 }
 
 /// As after a failover to a standby that had not seen the last commits.
@@ -163,6 +151,23 @@ async fn a_database_that_lost_commits_gets_a_new_chain() {
     let report = world.verify_against(kept).await;
     assert!(!report.is_clean());
     world.end().await;
+}
+
+on_each_backend! {
+    /// The same, found by a unit of work: it fails, and the next one must not.
+    async fn a_unit_of_work_that_finds_commits_lost_fails_alone(world: &World) {
+        done(world.writer.submit(delivery(1, 1)).await);
+        world.sql("UPDATE chains SET commits = commits - 1").await;
+
+        let found: Result<(), StoreError> =
+            world.writer.run(|tx| Box::pin(tx.meta_put("epoch", "2"))).await;
+        assert!(matches!(found, Err(StoreError::Database(_))), "{found:?}");
+        assert_eq!(world.store.meta_find("epoch").await.unwrap(), None, "nothing was written");
+
+        world.writer.run(|tx| Box::pin(tx.meta_put("epoch", "3"))).await.unwrap();
+        assert_eq!(world.store.meta_find("epoch").await.unwrap().as_deref(), Some("3"));
+        assert_eq!(world.store.ledger_heads().await.unwrap().len(), 2, "on a chain of its own");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

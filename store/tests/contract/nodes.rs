@@ -1,9 +1,10 @@
 //! Two servers on one PostgreSQL.
 
 use futures::future::join_all;
-use segura_store::{Checked, Commit, Entry, SessionStep};
+use segura_store::{Checked, Commit, DatabaseUrl, Entry, SessionStep, StoreError};
+use tokio::sync::oneshot;
 
-use crate::world::{World, delivery, done, read_record};
+use crate::world::{World, connect, delivery, done, read_record, wait_for_a_blocked_backend};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_servers_write_chains_of_their_own() {
@@ -84,6 +85,64 @@ async fn units_of_work_of_two_servers_run_one_after_the_other() {
         done.unwrap();
     }
     assert_eq!(world.store.meta_find("count").await.unwrap().as_deref(), Some("20"));
+    node.task.stop().await;
+    world.end().await;
+}
+
+const ONE_OF_US_WAITS: &str =
+    "application_name = current_schema() AND cardinality(pg_blocking_pids(pid)) > 0";
+
+/// A unit of work is a closure that can be run but once, so it cannot be tried again after
+/// a deadlock; none must come about, whatever rows they take in whatever order (ADR 0009).
+#[tokio::test(flavor = "multi_thread")]
+async fn units_of_work_that_take_rows_in_opposite_order_do_not_deadlock() {
+    let world = World::postgres().await;
+    let node = world.node().await;
+    for key in ["a", "b"] {
+        world.writer.run(move |tx| Box::pin(tx.meta_put(key, "0"))).await.unwrap();
+    }
+    let DatabaseUrl::Postgres(url) = &world.url else { unreachable!() };
+    let watcher = connect(url.expose()).await;
+    for round in 0..2 {
+        // The first has taken its first row when the second is sent, and takes its other
+        // once the second waits: for the number, or, were it not held, for that row.
+        let (taken, has_taken) = oneshot::channel();
+        let (go_on, may_go_on) = oneshot::channel::<()>();
+        let (one, other) = match round % 2 {
+            0 => (&world.writer, &node.writer),
+            _ => (&node.writer, &world.writer),
+        };
+        let one = one.clone();
+        let first = tokio::spawn(async move {
+            let work = one.run(move |tx| {
+                Box::pin(async move {
+                    tx.meta_put("a", "1").await?;
+                    taken.send(()).unwrap();
+                    may_go_on.await.unwrap();
+                    tx.meta_put("b", "1").await
+                })
+            });
+            work.await
+        });
+        has_taken.await.unwrap();
+        let other = other.clone();
+        let second = tokio::spawn(async move {
+            let work = other.run(|tx| {
+                Box::pin(async move {
+                    tx.meta_put("b", "2").await?;
+                    tx.meta_put("a", "2").await
+                })
+            });
+            work.await
+        });
+        wait_for_a_blocked_backend(&watcher, ONE_OF_US_WAITS).await;
+        go_on.send(()).unwrap();
+        let ended: [Result<(), StoreError>; 2] = [first.await.unwrap(), second.await.unwrap()];
+        assert!(ended.iter().all(Result::is_ok), "{ended:?}");
+    }
+    for key in ["a", "b"] {
+        assert_eq!(world.store.meta_find(key).await.unwrap().as_deref(), Some("2"));
+    }
     node.task.stop().await;
     world.end().await;
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
 /// When the next connection that sends a COMMIT is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,24 +57,37 @@ impl Proxy {
     }
 }
 
+/// Pass on what the server says, until told to lose the rest.
+async fn answer(
+    mut from_server: OwnedReadHalf,
+    mut to_client: OwnedWriteHalf,
+    losing: oneshot::Receiver<()>,
+) -> (OwnedReadHalf, OwnedWriteHalf) {
+    tokio::select! {
+        _ = tokio::io::copy(&mut from_server, &mut to_client) => {}
+        _ = losing => {}
+    }
+    (from_server, to_client)
+}
+
 async fn relay(client: TcpStream, server: TcpStream, cut: &AtomicU8) {
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let answers = tokio::spawn(async move {
-        let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
-    });
+    let (mut from_client, to_client) = client.into_split();
+    let (from_server, mut to_server) = server.into_split();
+    let (lose, losing) = oneshot::channel();
+    let answers = tokio::spawn(answer(from_server, to_client, losing));
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(read) = from_client.read(&mut bytes).await {
         let sent = &bytes[..read];
         let commits = sent.windows(7).any(|window| window == b"COMMIT\0");
         if commits && cut.load(Ordering::SeqCst) != Cut::Not as u8 {
-            answers.abort();
+            lose.send(()).unwrap();
+            let (mut from_server, _to_client) = answers.await.unwrap();
             if cut.swap(Cut::Not as u8, Ordering::SeqCst) == Cut::After as u8 {
                 to_server.write_all(sent).await.unwrap();
-                // Closing our side at once could make the server give up before it commits.
-                tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+                // Closing our side before could make the server give up before it commits.
+                from_server.peek(&mut [0]).await.unwrap();
             }
             return;
         }

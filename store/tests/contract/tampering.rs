@@ -60,6 +60,13 @@ on_each_backend! {
         assert_eq!(found_after(world, sql).await, expected);
     }
 
+    async fn an_encoding_that_is_not_known(world: &World) {
+        let sql = "UPDATE ledger SET encoding = 7 WHERE seq IN (4, 9)";
+        let unknown = ProblemKind::Encoding { number: 7 };
+        assert!(unknown.to_string().contains("encoding 7, not known here"), "{unknown}");
+        assert_eq!(found_after(world, sql).await, [(4, unknown.clone()), (9, unknown)]);
+    }
+
     async fn a_digest_that_is_none(world: &World) {
         let sql = "UPDATE ledger SET body_digest = hash || hash WHERE seq = 4";
         let found = found_after(world, sql).await;

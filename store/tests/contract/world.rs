@@ -359,6 +359,20 @@ pub(crate) async fn connect(url: &str) -> tokio_postgres::Client {
     client
 }
 
+/// Wait until the server has a connection of which this SQL is true.
+pub(crate) async fn wait_for_a_blocked_backend(client: &tokio_postgres::Client, sql: &str) {
+    let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE {sql}");
+    // A minute: only a failure waits so long.
+    for _ in 0..6000 {
+        let row = client.query_one(&sql, &[]).await.unwrap();
+        if row.get::<_, i64>(0) > 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("nobody came to wait");
+}
+
 /// A new schema in the cluster.
 pub(crate) async fn make_schema() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);

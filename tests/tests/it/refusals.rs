@@ -1,5 +1,6 @@
 //! What is refused, each from outside and each in the ledger.
 
+use acceptance::world::Answer;
 use acceptance::{TokenIssuer, World, attack, on_each_database};
 use segura_model::{Algorithm, Clock, SystemClock};
 use segura_plugins::sample;
@@ -23,17 +24,21 @@ async fn refused(world: &World, token: &str, status: u16, code: &str) {
     assert!(!answer.body.to_string().contains("correct horse"));
 }
 
-/// Wait until all of these are in the ledger. The first of a stranger's refusals are
-/// there at once; the rest come as a summary when their minute closes.
-async fn recorded_soon(world: &World, codes: &[&str]) {
-    for _ in 0..100 {
-        if codes.iter().all(|code| recorded(world, code)) {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    }
+/// All of these are in the ledger. The first of a stranger's refusals are there at once;
+/// the rest come as a summary when their minute closes, which a stop does too.
+async fn recorded_by_the_end(world: &mut World, codes: &[&str]) {
+    world.stop();
+    world.add_node().await;
     let missing: Vec<_> = codes.iter().filter(|code| !recorded(world, code)).collect();
-    panic!("not in the ledger: {missing:?}");
+    assert!(missing.is_empty(), "not in the ledger: {missing:?}");
+}
+
+/// What failed in the refusal with this id, as the ledger has it.
+fn failed(world: &World, answer: &Answer) -> Value {
+    let denial = answer.body["denial"].as_str().expect("an id");
+    let records = world.ledger(&["--denial", denial]);
+    assert_eq!(records.len(), 1, "{records:?}");
+    records[0]["record"]["detail"]["failed"].clone()
 }
 
 fn with(edit: impl FnOnce(&mut Value)) -> Value {
@@ -44,7 +49,7 @@ fn with(edit: impl FnOnce(&mut Value)) -> Value {
 
 on_each_database! {
     async fn tokens_that_do_not_verify(database: Database) {
-        let (world, issuer) = github_world(database).await;
+        let (mut world, issuer) = github_world(database).await;
         let now = SystemClock.now().0;
         let stranger = TokenIssuer::start(Algorithm::RS256).await;
         let complete = issuer.complete(&claims());
@@ -72,23 +77,31 @@ on_each_database! {
             refused(&world, &token, 401, "token-malformed").await;
         }
         let codes: Vec<&str> = cases.iter().map(|(code, _)| *code).collect();
-        recorded_soon(&world, &codes).await;
-        recorded_soon(&world, &["token-too-large", "token-malformed"]).await;
+        recorded_by_the_end(&mut world, &codes).await;
+        assert!(["token-too-large", "token-malformed"].iter().all(|code| recorded(&world, code)));
         world.administer(&["audit", "verify"]);
     }
 }
 
 on_each_database! {
     async fn jobs_that_the_policy_does_not_mean(database: Database) {
-        let (world, issuer) = github_world(database).await;
+        let (mut world, issuer) = github_world(database).await;
         // The rightful owner learns which check failed.
         let slash = with(|c| c["ref"] = json!("refs/heads/release/1.0"));
         let answer = world.deliver(&issuer.token(&slash), &["db/prod/password"]).await;
         assert_eq!(answer.status, 403, "`*` stays inside a segment: {answer:?}");
         assert!(answer.body["checks"].to_string().contains("refs/heads/release/1.0"), "{answer:?}");
+        assert_eq!(failed(&world, &answer), json!([{ "claim": "ref", "fault": "separator" }]));
 
         let missing = with(|c| { c.as_object_mut().expect("claims").remove("ref"); });
-        assert_eq!(world.deliver(&issuer.token(&missing), &["db/prod/password"]).await.status, 403);
+        let answer = world.deliver(&issuer.token(&missing), &["db/prod/password"]).await;
+        assert_eq!((answer.status, answer.code()), (403, "policy-mismatch"), "{answer:?}");
+        assert_eq!(failed(&world, &answer), json!([{ "claim": "ref", "fault": "missing" }]));
+
+        let tag = with(|c| c["ref"] = json!("refs/tags/v1"));
+        let answer = world.deliver(&issuer.token(&tag), &["db/prod/password"]).await;
+        assert_eq!((answer.status, answer.code()), (403, "policy-mismatch"), "{answer:?}");
+        assert_eq!(failed(&world, &answer), json!([{ "claim": "ref", "fault": "mismatch" }]));
 
         // A fork of the same workflow learns nothing.
         let fork = with(|c| {
@@ -112,7 +125,7 @@ on_each_database! {
         for path in ["db/prod/root", "nowhere/at/all"] {
             refused_path(&world, &issuer.token(&claims()), path).await;
         }
-        recorded_soon(&world, &["policy-mismatch", "secret-not-granted", "event_name", "refs/heads/release/1.0", "mallory"]).await;
+        recorded_by_the_end(&mut world, &["policy-mismatch", "secret-not-granted", "event_name", "refs/heads/release/1.0", "mallory"]).await;
         world.administer(&["audit", "verify"]);
     }
 }
@@ -145,6 +158,6 @@ on_each_database! {
         assert_eq!(world.deliver(&token, &["db/prod/root"]).await.status, 403);
         assert_eq!(world.deliver(&token, &["db/prod/password"]).await.status, 200);
         refused(&world, &token, 409, "token-replayed").await;
-        recorded_soon(&world, &["token-replayed"]).await;
+        assert!(recorded(&world, "token-replayed"));
     }
 }

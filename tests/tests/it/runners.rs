@@ -48,20 +48,7 @@ fn repository(world: &World, example: &str) -> PathBuf {
     copy(&root().join("pipelines-examples").join(example), &folder);
     copy(&root().join("actions"), &folder.join("actions"));
     git(&folder, &["init", "--quiet", "--initial-branch", "main"]);
-    git(&folder, &["add", "."]);
-    git(
-        &folder,
-        &[
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@t.test",
-            "commit",
-            "--quiet",
-            "-m",
-            "An example",
-        ],
-    );
+    commit(&folder, "An example");
     git(&folder, &["remote", "add", "origin", "https://git.test/acme/payments.git"]);
     git(&folder, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
     git(&folder, &["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main"]);
@@ -71,6 +58,13 @@ fn repository(world: &World, example: &str) -> PathBuf {
 fn git(folder: &Path, arguments: &[&str]) {
     let run = Run::of(Command::new("git").arg("-C").arg(folder).args(arguments));
     assert_eq!(run.code, 0, "git {arguments:?}: {run:?}");
+}
+
+/// Commit everything in the folder.
+fn commit(folder: &Path, message: &str) {
+    git(folder, &["add", "."]);
+    let somebody = ["-c", "user.name=t", "-c", "user.email=t@t.test"];
+    git(folder, &[&somebody[..], &["commit", "--quiet", "-m", message]].concat());
 }
 
 /// GitHub's token service: `GET ?audience=…` with the request token gives `{"value": <jwt>}`.
@@ -235,20 +229,7 @@ async fn gitlab_ci_local(command: &str, program: Program) -> (World, Run) {
         .replace("command: ./deploy.sh", &format!("command: {command}"));
     std::fs::write(folder.join(".gitlab-ci.yml"), yaml).expect("the copy can be changed");
     program.write_checksum(&folder.join("templates/secrets.yml"));
-    git(&folder, &["add", "."]);
-    git(
-        &folder,
-        &[
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@t.test",
-            "commit",
-            "--quiet",
-            "-m",
-            "The component",
-        ],
-    );
+    commit(&folder, "The component");
     git(&folder, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
     let mut runner = Command::new("gitlab-ci-local");
     runner

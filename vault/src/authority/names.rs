@@ -98,7 +98,7 @@ pub enum NamesError {
 
 impl Classify for NamesError {
     fn class(&self) -> Class {
-        Class::bad_request("certificate-name")
+        Class::bad_request("certificate-name-invalid")
     }
 }
 

@@ -3,7 +3,6 @@
 //! Also of certificates that were given to us: those we cannot renew, only warn about.
 
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use segura_model::{Class, Classify, Timestamp};
 use x509_parser::parse_x509_certificate;
 
@@ -31,13 +30,6 @@ pub enum Renewal {
 }
 
 impl Validity {
-    /// Of the first certificate in a PEM file, which is the server's own in a chain.
-    pub fn of_pem(pem: &[u8]) -> Result<Self, ValidityError> {
-        CertificateDer::from_pem_slice(pem)
-            .map_err(|_| ValidityError::NoCertificate)
-            .and_then(|der| Self::of_der(&der))
-    }
-
     /// Of a certificate.
     pub fn of_der(der: &CertificateDer<'_>) -> Result<Self, ValidityError> {
         let (_, certificate) =
@@ -64,11 +56,6 @@ impl Validity {
         } else {
             Renewal::Fresh
         }
-    }
-
-    /// Whether to warn about its end.
-    pub const fn is_ending(self, now: Timestamp) -> bool {
-        self.seconds_left(now) < WARNING_SECONDS
     }
 }
 
@@ -107,17 +94,8 @@ mod tests {
     }
 
     #[test]
-    fn the_warning_comes_fourteen_days_before_the_end() {
-        let at = |day: i64| LIFE.is_ending(Timestamp(day * 86_400));
-        assert!(!at(76));
-        assert!(at(77));
-        assert!(at(200));
-    }
-
-    #[test]
     fn what_is_no_certificate_is_said_to_be_none() {
-        assert_eq!(Validity::of_pem(b"hello"), Err(ValidityError::NoCertificate));
-        let pem = b"-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
-        assert_eq!(Validity::of_pem(pem), Err(ValidityError::Unreadable));
+        let der = CertificateDer::from(b"hello".to_vec());
+        assert_eq!(Validity::of_der(&der), Err(ValidityError::Unreadable));
     }
 }

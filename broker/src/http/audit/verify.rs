@@ -41,6 +41,7 @@ const fn code(kind: &ProblemKind) -> &'static str {
         ProblemKind::BodyMissing => "body-missing",
         ProblemKind::ChainsMissing { .. } => "chains-removed",
         ProblemKind::Edited => "edited",
+        ProblemKind::Encoding { .. } => "encoding-unknown",
         ProblemKind::ForeignHead => "foreign-head",
         ProblemKind::Head => "head-edited",
         ProblemKind::KeptHeadDiffers => "kept-head-differs",

@@ -171,11 +171,20 @@ async fn a_rotation_while_the_server_was_down_is_found() {
 async fn an_answer_without_good_keys_replaces_nothing() {
     let world = World::new();
     world.verify(&world.key.sign(&fresh(&world))).await.unwrap();
-    for document in [json!({"keys": []}), json!({}), json!({"keys": [{"kty": "oct"}]})] {
+    for (hour, document) in
+        (1..).zip([json!({"keys": []}), json!({}), json!({"keys": [{"kty": "oct"}]})])
+    {
         world.issuer.publishes(JWKS, &document);
         world.clock.advance(3600);
+        world.issuer.times_asked();
         world.verifier.refresh_due(&world.issuers).await;
+        assert_eq!(world.issuer.times_asked(), 2, "it was asked, and answered {document}");
+        let status = world.verifier.key_status(&world.issuers).remove(0);
+        assert!(status.last_error.is_some(), "{document} is no good answer");
+        assert_eq!((status.age, status.keys), (Some(hour * 3600), 1), "{document}");
         world.verify(&world.key.sign(&fresh(&world))).await.unwrap();
+        // That found the keys old and asked again behind the request.
+        settle().await;
     }
 }
 

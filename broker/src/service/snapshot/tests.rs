@@ -1,11 +1,13 @@
 //! What is in memory, and when it is asked for anew.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use segura_model::PolicyName;
 use segura_model::api::EpochScope;
 use segura_store::{Change, ChangeKind, ChangeNumber, Changes, StoreError, StoredPolicy};
 
+use super::Snapshots;
 use crate::service::testing::{DEPLOY, NOON, World, origin};
 
 fn name(text: &str) -> PolicyName {
@@ -24,6 +26,29 @@ async fn a_node_whose_feed_is_silent_asks_before_it_decides() {
     world.apply(&DEPLOY.replace("payments-deploy", "second")).await;
     world.clock.advance(-60);
     assert_eq!(node.snapshots.current().await.unwrap().policies.len(), 2);
+}
+
+#[tokio::test]
+async fn a_decision_does_not_wait_for_ever_behind_a_feed_that_is_silent() {
+    let world = World::new().await;
+    let started = Snapshots::start(world.core.store().clone(), world.clock.clone(), 0).await;
+    let snapshots = Snapshots { turn_time: Duration::ZERO, ..started.unwrap() };
+    let number = snapshots.held().change;
+    // Somebody asks the feed, and gets no answer.
+    let asking = snapshots.turn.lock().await;
+    snapshots.current().await.expect("the feed was heard just now");
+    world.clock.advance(3);
+    let patience = Duration::from_mins(1);
+    for asked in [
+        tokio::time::timeout(patience, snapshots.current()).await,
+        tokio::time::timeout(patience, snapshots.at_least(number)).await,
+        tokio::time::timeout(patience, snapshots.poll()).await,
+    ] {
+        let refused = asked.expect("it gives up").map(|snapshot| snapshot.change);
+        assert!(matches!(refused, Err(StoreError::BusyReaders)), "{refused:?}");
+    }
+    drop(asking);
+    snapshots.current().await.unwrap();
 }
 
 #[tokio::test]

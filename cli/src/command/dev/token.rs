@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use segura_broker::dev::{self, Job};
 use segura_plugins::Env;
+use segura_plugins::sample::SampleJob;
 use serde_json::{Map, Value};
 
 use crate::context::Context;
@@ -64,12 +65,14 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     let job = Job {
         like: args.like,
         audience: args.audience,
-        repository: args.repository,
-        repository_id: args.repository_id,
-        owner_id: args.owner_id,
-        git_ref: args.git_ref,
-        event: args.event,
-        environment: args.environment,
+        asked: SampleJob {
+            repository: args.repository,
+            repository_id: args.repository_id,
+            owner_id: args.owner_id,
+            git_ref: args.git_ref,
+            event: args.event,
+            environment: args.environment,
+        },
         claims: args.claims.into_iter().collect::<Map<_, _>>(),
     };
     let token = context.block_on(dev::ask(&socket, &job))?;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::world::{FORGE, LAB, NOON, job, only, paths, policy, push};
-use crate::policy::{CheckTrace, PolicySet, Scope, Standing, Trace, explain};
+use crate::policy::{CheckFault, CheckTrace, PolicySet, Scope, Standing, Trace, explain};
 use crate::workload::Workload;
 
 const OURS: &str = "anchor: {repository_id: '456789'}\nread: ['db/prod/*']\n";
@@ -41,6 +41,38 @@ fn the_owner_learns_each_check_with_expected_and_presented() {
 }
 
 #[test]
+fn a_missing_claim_is_told_from_another_mismatch() {
+    for (test, claims, fault) in [
+        ("environment: prod", json!({}), CheckFault::Missing),
+        ("environment: {not: [prod]}", json!({}), CheckFault::Missing),
+        ("ref: refs/heads/main", json!({ "ref": null }), CheckFault::Missing),
+        ("ref: refs/heads/dev", json!({}), CheckFault::Mismatch),
+        ("ref: {glob: 'refs/tags/*'}", json!({}), CheckFault::Mismatch),
+        ("ref: {glob: 'refs/*'}", json!({}), CheckFault::Separator),
+        ("ref: {glob: 'refs/**', not: [refs/heads/main]}", json!({}), CheckFault::Mismatch),
+        ("run_attempt: '1'", json!({ "run_attempt": 1 }), CheckFault::WrongType),
+    ] {
+        assert_eq!(failed(test, &claims).fault, Some(fault), "{test}");
+    }
+}
+
+#[test]
+fn what_failed_is_of_the_nearest_policy_and_without_values() {
+    let set = PolicySet::build(vec![
+        policy(&FORGE, "far", "anchor: {repository_id: '1'}\nread: ['db/prod/*']"),
+        policy(&FORGE, "near", &format!("{OURS}claims: {{environment: prod, ref: refs/heads/x}}")),
+    ]);
+    let failed = all(&set, &push(&json!({ "ref": "refs/heads/a-branch" }))).failed();
+    assert_eq!(
+        serde_json::to_value(failed).unwrap(),
+        json!([
+            { "claim": "environment", "fault": "missing" },
+            { "claim": "ref", "fault": "mismatch" },
+        ])
+    );
+}
+
+#[test]
 fn a_stranger_learns_nothing_at_all() {
     let set = PolicySet::build(vec![
         policy(&FORGE, "ours", &format!("{OURS}claims: {{repository: acme/payments}}")),
@@ -53,7 +85,7 @@ fn a_stranger_learns_nothing_at_all() {
         assert!(trace.is_empty() && trace.secrets.is_empty() && trace.omitted == 0);
     }
     let operator = all(&set, &stranger);
-    assert_eq!(operator.for_operator().policies.len(), 2);
+    assert_eq!(operator.policies.len(), 2);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sample::with;
+use crate::sample::{SampleJob, put, text, with};
 
 /// A push to `main` of `acme/payments`, a repository older than July 2026.
 pub fn github() -> Value {
@@ -102,4 +102,56 @@ pub fn github_environment() -> Value {
             "environment": "prod",
         }),
     )
+}
+
+/// A job as somebody asks for it.
+pub(super) fn job(asked: &SampleJob) -> Value {
+    let mut claims = github();
+    if let Some(repository) = &asked.repository {
+        let workflow = format!("{repository}/.github/workflows/deploy.yml@refs/heads/main");
+        claims["repository"] = json!(repository);
+        claims["repository_owner"] = json!(repository.split('/').next().unwrap_or_default());
+        claims["workflow_ref"] = json!(workflow);
+        claims["job_workflow_ref"] = json!(workflow);
+    }
+    put(
+        &mut claims,
+        &[
+            ("repository_id", &asked.repository_id),
+            ("repository_owner_id", &asked.owner_id),
+            ("ref", &asked.git_ref),
+            ("event_name", &asked.event),
+            ("environment", &asked.environment),
+        ],
+    );
+    // The default template: the environment if there is one, else the ref.
+    let context = match (&asked.environment, text(&claims, "event_name")) {
+        (Some(environment), _) => format!("environment:{environment}"),
+        (None, "pull_request") => "pull_request".to_owned(),
+        (None, _) => format!("ref:{}", text(&claims, "ref")),
+    };
+    claims["sub"] = json!(format!("repo:{}:{context}", text(&claims, "repository")));
+    claims
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subject_says_what_was_asked_for() {
+        let some = |text: &str| Some(text.to_owned());
+        let of = |asked: SampleJob| job(&asked)["sub"].as_str().unwrap().to_owned();
+        let fork = SampleJob {
+            repository: some("mallory/payments"),
+            git_ref: some("refs/tags/v1"),
+            ..SampleJob::default()
+        };
+        assert_eq!(job(&fork)["repository_owner"], "mallory");
+        assert_eq!(of(fork), "repo:mallory/payments:ref:refs/tags/v1");
+        let deploy = SampleJob { environment: some("prod"), ..SampleJob::default() };
+        assert_eq!(of(deploy), github_environment()["sub"]);
+        let request = SampleJob { event: some("pull_request"), ..SampleJob::default() };
+        assert_eq!(of(request), github_pull_request()["sub"]);
+    }
 }

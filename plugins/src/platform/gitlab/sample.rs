@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sample::with;
+use crate::sample::{SampleJob, put, text, with};
 
 /// A push to the protected branch `main` of `acme/payments`.
 pub fn gitlab() -> Value {
@@ -68,4 +68,46 @@ pub fn gitlab_fork_merge_request() -> Value {
             "ref_path": "refs/heads/patch-1",
         }),
     )
+}
+
+/// A job as somebody asks for it; of a ref in full the short name is taken.
+pub(super) fn job(asked: &SampleJob) -> Value {
+    let mut claims = gitlab();
+    let short = asked.git_ref.as_deref().map(|full| {
+        let name = full.strip_prefix("refs/heads/").or_else(|| full.strip_prefix("refs/tags/"));
+        name.unwrap_or(full).to_owned()
+    });
+    put(
+        &mut claims,
+        &[
+            ("project_path", &asked.repository),
+            ("project_id", &asked.repository_id),
+            ("namespace_id", &asked.owner_id),
+            ("ref", &short),
+            ("pipeline_source", &asked.event),
+            ("environment", &asked.environment),
+        ],
+    );
+    claims["sub"] = json!(format!(
+        "project_path:{}:ref_type:{}:ref:{}",
+        text(&claims, "project_path"),
+        text(&claims, "ref_type"),
+        text(&claims, "ref")
+    ));
+    claims
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subject_says_what_was_asked_for() {
+        let asked = SampleJob {
+            repository: Some("acme/shop".to_owned()),
+            git_ref: Some("refs/heads/feature".to_owned()),
+            ..SampleJob::default()
+        };
+        assert_eq!(job(&asked)["sub"], "project_path:acme/shop:ref_type:branch:ref:feature");
+    }
 }

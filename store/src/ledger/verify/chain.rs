@@ -87,18 +87,18 @@ impl ChainCheck {
             return;
         }
         let columns = row.columns(paths);
-        let record = Record {
-            encoding: row.encoding,
-            seq: row.seq,
-            content: columns.content(),
-            stored: hash_or_none(&row.hash),
-        };
         if row.seq > self.last_seq + 1 {
             self.add(self.last_seq + 1, ProblemKind::Missing { last: row.seq - 1 });
             self.link = Link::Unknown;
         }
         (self.last_seq, self.cursor) = (row.seq, row.seq);
-        self.place(record);
+        let (encoding, stored) = (row.encoding, hash_or_none(&row.hash));
+        if let Some(content) = columns.content(encoding) {
+            self.place(Record { encoding, seq: row.seq, content, stored });
+        } else {
+            self.add(row.seq, ProblemKind::Encoding { number: encoding });
+            self.link = Link::Doubtful(stored);
+        }
         match &row.body {
             Some(body) if sha256(body.as_bytes()) != columns.body_digest => {
                 self.add(row.seq, ProblemKind::Body);

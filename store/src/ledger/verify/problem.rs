@@ -49,6 +49,11 @@ pub enum ProblemKind {
     },
     /// The record was changed after it was written.
     Edited,
+    /// The record says it is of an encoding that this release does not know.
+    Encoding {
+        /// The number of the encoding.
+        number: i64,
+    },
     /// A head that was given to compare with was not made by this broker.
     ForeignHead,
     /// The chain's stored head is not the hash of its last record, or its MAC is not ours.
@@ -117,6 +122,11 @@ impl fmt::Display for ProblemKind {
                 write!(f, "the chains registered as numbers {first} to {last} are missing")
             }
             Self::Edited => f.write_str("was changed after it was written"),
+            Self::Encoding { number } => write!(
+                f,
+                "says that it is of encoding {number}, not known here: verify with the release \
+                 that wrote it; if none did, the record was changed"
+            ),
             Self::ForeignHead => f.write_str("the head given was not made by this broker"),
             Self::Head => f.write_str("the stored head is not this record's, or not our own"),
             Self::KeptHeadDiffers => {
