@@ -1,7 +1,7 @@
 //! Units of work: closures that run alone between two batches.
 //!
 //! A closure runs once, so it cannot be tried again after a deadlock as a batch is; none can
-//! come about, because each holds the change number first (ADR 0009).
+//! come about, because each holds the change number first (ADR 0010).
 //!
 //! The closure's own result cannot be told before the commit, so it comes back wrapped in
 //! a function that takes how the commit went.

@@ -93,7 +93,7 @@ const ONE_OF_US_WAITS: &str =
     "application_name = current_schema() AND cardinality(pg_blocking_pids(pid)) > 0";
 
 /// A unit of work is a closure that can be run but once, so it cannot be tried again after
-/// a deadlock; none must come about, whatever rows they take in whatever order (ADR 0009).
+/// a deadlock; none must come about, whatever rows they take in whatever order (ADR 0010).
 #[tokio::test(flavor = "multi_thread")]
 async fn units_of_work_that_take_rows_in_opposite_order_do_not_deadlock() {
     let world = World::postgres().await;
