@@ -15,6 +15,7 @@ use segura_store::{OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTa
 use segura_vault::{Keyring, LedgerMac, WrappedKeyring};
 
 use crate::config::Config;
+use crate::service::authority::{Authority, AuthorityService};
 use crate::startup::{StartError, World, check_world};
 
 pub use error::LocalError;
@@ -64,6 +65,13 @@ impl Opened {
         drop(self.writer);
         self.task.stop().await;
     }
+}
+
+/// The certificate authority, read beside a running server: nothing is locked or written.
+pub async fn authority(config: &Config) -> Result<Authority, LocalError> {
+    let options = OpenOptions::new(OpenMode::Reader);
+    let store = Store::open(&config.database, options).await.map_err(StartError::from)?;
+    Ok(AuthorityService::new(store).show().await?)
 }
 
 async fn open_store(config: &Config) -> Result<Store, StartError> {

@@ -5,12 +5,16 @@ use std::path::PathBuf;
 
 use segura_model::{Class, Classify};
 
+use crate::service::authority::AuthorityError;
 use crate::service::operators::OperatorsError;
 use crate::startup::StartError;
 
 /// Why a database could not be made or changed on the machine itself.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
+    /// There is no authority to show.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// The first operator could not be made.
     #[error(transparent)]
     Operators(#[from] OperatorsError),
@@ -34,6 +38,7 @@ pub enum LocalError {
 impl Classify for LocalError {
     fn class(&self) -> Class {
         match self {
+            Self::Authority(error) => error.class(),
             Self::Operators(error) => error.class(),
             Self::OtherInit => Class::conflict("other-init"),
             Self::Start(error) => error.class(),
