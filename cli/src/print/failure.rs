@@ -24,7 +24,10 @@ pub(crate) fn failure(error: &CliError, format: Format) -> ExitCode {
         Format::Json => note(&machine(error).to_string()),
         Format::Person => person(error).lines().for_each(note),
     }
-    ExitCode::from(error.class().kind.exit_code())
+    ExitCode::from(match error {
+        CliError::Cancelled => CANCELLED,
+        other => other.class().kind.exit_code(),
+    })
 }
 
 /// Say why nothing happens yet.
@@ -166,6 +169,8 @@ fn root_cause(error: &dyn Error) -> Option<String> {
     Some(cause.to_string())
 }
 
+/// What a shell reports of a program that Ctrl-C ended.
+const CANCELLED: u8 = 130;
 /// What a shell reports of a program that SIGPIPE ended; Rust's ignore the signal.
 const CLOSED_PIPE: u8 = 141;
 
