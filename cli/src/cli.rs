@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use segura_model::duration::Seconds;
 
 use crate::command::{
     audit, ca, config, dev, exec, export, init, issuer, login, logout, operator, policy, secret,
@@ -38,6 +39,9 @@ pub(crate) struct Globals {
     /// The token to present, an operator's or a job's; else $SEGURA_TOKEN_FILE
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) token_file: Option<PathBuf>,
+    /// How long to try to reach the broker, in all; else $SEGURA_TIMEOUT, else 30s
+    #[arg(long, global = true, value_name = "TIME", help_heading = "Global options")]
+    pub(crate) timeout: Option<Seconds>,
     /// Write JSON for machines to standard output
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,

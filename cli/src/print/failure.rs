@@ -33,7 +33,7 @@ pub(crate) fn failure(error: &CliError, format: Format) -> ExitCode {
 /// Say why nothing happens yet.
 pub(crate) fn waiting(error: &SdkError) {
     let cause = root_cause(error).map(|cause| format!(" ({cause})")).unwrap_or_default();
-    note(&format!("waiting: {error}{cause}; trying again"));
+    note(&format!("waiting: {error}{cause}; trying again for as long as --timeout allows"));
 }
 
 /// Say that the command line was not understood, in the parser's words.
