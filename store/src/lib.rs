@@ -47,7 +47,7 @@ pub use purge::{Purged, Retention};
 pub use secrets::{
     NewVersion, SecretHead, SecretMeta, SecretSlot, StoredVersion, VersionAdded, VersionSummary,
 };
-pub use sessions::{NewSession, SessionFilter, StoredSession};
+pub use sessions::{NewSession, SessionFilter, SessionScope, StoredSession};
 pub use store::{Backend, OpenMode, OpenOptions, Store};
 pub use tx::{BoxFuture, Tx};
 pub use url::DatabaseUrl;

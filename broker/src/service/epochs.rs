@@ -11,7 +11,7 @@ use std::sync::Arc;
 use segura_model::api::EpochScope;
 use segura_model::audit::{Actor, Event, Outcome};
 use segura_model::{Class, Classify, IssuerId, PolicyName, Timestamp};
-use segura_store::{ChangeNumber, StoreError};
+use segura_store::{ChangeNumber, SessionScope, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -91,17 +91,16 @@ impl EpochService {
         Self { core }
     }
 
-    /// Refuse every session of this scope that is open now.
+    /// Refuse every session of this scope that is open now, and say how many there were.
     pub async fn raise(
         &self,
         scope: EpochScope,
         by: &Operator,
         origin: Origin,
-    ) -> Result<(), EpochError> {
+    ) -> Result<u64, EpochError> {
         check(&scope)?;
         let mut record =
             self.core.record(Event::EpochRaise, Outcome::Changed, Actor::from(by), origin);
-        record.detail = json!({ "scope": scope });
         let store = self.core.store().clone();
         let unit = self.core.run_by(by, origin, move |tx| {
             Box::pin(async move {
@@ -109,15 +108,18 @@ impl EpochService {
                 // The unit of work holds the number's row: no other change can commit between
                 // this reading and ours.
                 let change = store.change_number().await?;
-                epochs.raise(scope, change, record.at)?;
+                epochs.raise(scope.clone(), change, record.at)?;
                 tx.meta_put(KEY, &epochs.to_text()).await?;
-                Ok(tx.record(&record)?)
+                let sessions = tx.session_count_open(&of(&scope), record.at).await?;
+                record.detail = json!({ "scope": scope, "sessions": sessions });
+                tx.record(&record)?;
+                Ok(sessions)
             })
         });
-        let raised: Result<(), EpochError> = unit.await;
-        raised?;
+        let raised: Result<u64, EpochError> = unit.await;
+        let sessions = raised?;
         self.core.catch_up().await;
-        Ok(())
+        Ok(sessions)
     }
 }
 
@@ -183,6 +185,21 @@ impl Epochs {
     fn to_text(&self) -> String {
         serde_json::to_string(self).expect("names and numbers are JSON")
     }
+}
+
+/// The sessions of a scope, as the store counts them.
+fn of(scope: &EpochScope) -> SessionScope {
+    let mut of = SessionScope::default();
+    match scope {
+        EpochScope::All => {}
+        EpochScope::Issuer(issuer) => of.issuer = Some(issuer.clone()),
+        EpochScope::Policy(policy) => of.policy = Some(policy.clone()),
+        EpochScope::Workload { issuer, subject } => {
+            of.issuer = Some(issuer.clone());
+            of.subject = Some(subject.clone());
+        }
+    }
+    of
 }
 
 fn check(scope: &EpochScope) -> Result<(), EpochError> {

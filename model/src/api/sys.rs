@@ -100,6 +100,15 @@ pub struct EpochRequest {
     pub scope: EpochScope,
 }
 
+/// Sessions were called off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EpochAnswer {
+    /// Whose.
+    pub scope: EpochScope,
+    /// How many were open.
+    pub sessions: u64,
+}
+
 /// Whose sessions an epoch ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

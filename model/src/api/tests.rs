@@ -75,6 +75,7 @@ fn every_body_has_a_schema() {
         DeliveryRequest,
         DenialAnswer,
         EndAnswer,
+        EpochAnswer,
         EpochRequest,
         ExplainAnswer,
         ExplainRequest,

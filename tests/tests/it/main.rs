@@ -12,3 +12,4 @@ mod provider;
 mod refusals;
 mod replay;
 mod runners;
+mod sessions;

@@ -220,7 +220,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "The certificate authority to trust.",
     ),
     answers::<api::SelfAnswer>("GET", "/api/v2/sys/self", "self_show", "Which operator this is."),
-    answers::<api::EpochRequest>(
+    answers::<api::EpochAnswer>(
         "POST",
         "/api/v2/sys/epoch",
         "epoch_raise",

@@ -2,14 +2,14 @@
 
 use reqwest::Method;
 use segura_model::api::{
-    EndAnswer, EpochRequest, OperatorAdd, OperatorCredential, OperatorList, OperatorRotate,
-    RemovedAnswer, SelfAnswer, SessionList, SessionListQuery,
+    EndAnswer, EpochAnswer, EpochRequest, KeyringAnswer, OperatorAdd, OperatorCredential,
+    OperatorList, OperatorRotate, RemovedAnswer, SelfAnswer, SessionList, SessionListQuery,
 };
 use segura_model::{OperatorName, SessionId};
 
 use super::{ALL, Operator};
 use crate::error::SdkError;
-use crate::transport::{Call, Repeat};
+use crate::transport::Repeat;
 
 impl Operator {
     /// Who this operator is.
