@@ -44,6 +44,8 @@ pub struct Refusal {
     pub checks: Vec<FailedCheck>,
     /// The wanted secrets that could not be given, for the rightful owner.
     pub secrets: Vec<SecretFault>,
+    /// The session that was refused, for the log.
+    pub session: Option<SessionId>,
 }
 
 impl Classify for Refusal {
@@ -189,7 +191,8 @@ impl Refusals {
         record.detail = json!({ "tried": tried });
         self.writer.submit(Entry { records: vec![record], ..Entry::default() }).await?;
         let detail = format!("this operator may not {tried}");
-        Ok(Refusal { class, detail, denial, checks: Vec::new(), secrets: Vec::new() })
+        let (checks, secrets, session) = (Vec::new(), Vec::new(), None);
+        Ok(Refusal { class, detail, denial, checks, secrets, session })
     }
 
     /// Refuse a verified workload.
@@ -226,7 +229,7 @@ impl Refusals {
             Blame::Request => Vec::new(),
         };
         let Verdict { class, detail, secrets, .. } = verdict;
-        let refusal = Refusal { class, detail, denial, checks, secrets };
+        let refusal = Refusal { class, detail, denial, checks, secrets, session: case.session };
         let entry = Entry { records: vec![record], ..Entry::default() };
         self.write(case.snapshot.change, entry, refusal).await
     }
@@ -250,7 +253,8 @@ impl Refusals {
         } else {
             tally(case.origin, Some(issuer.clone()), verdict.class)
         };
-        self.write(case.snapshot.change, entry, told_nothing(denial)).await
+        let refusal = Refusal { session: case.session, ..told_nothing(denial) };
+        self.write(case.snapshot.change, entry, refusal).await
     }
 
     async fn write(
@@ -319,6 +323,7 @@ fn told_nothing(denial: DenialId) -> Refusal {
         denial,
         checks: Vec::new(),
         secrets: Vec::new(),
+        session: None,
     }
 }
 

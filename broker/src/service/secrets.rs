@@ -151,7 +151,7 @@ impl SecretService {
         let mut record = self.record(Event::SecretRead, Outcome::Released, by, origin);
         record.paths = vec![secret.released()];
         let entry = Entry { records: vec![record], ..Entry::default() };
-        match self.core.writer.submit(entry).await? {
+        match self.core.submit_by(by, origin, entry).await? {
             Commit::Done { receipts, .. } => {
                 let receipt = *receipts.first().expect("the entry has one record");
                 Ok(SecretRead { secret, receipt })
