@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::rt::task::JoinHandle;
-use segura_model::{Class, Classify, Clock, Random};
+use segura_model::{Class, Classify, Clock, Random, Timestamp};
 use segura_store::{HeadMac, Store, Writer};
 use segura_vault::{Keyring, LedgerMac, OperatorTokens, SecretsError};
 
@@ -134,6 +134,11 @@ impl App {
     /// Today's issuer entries.
     pub fn issuers(&self) -> Arc<IssuerSet> {
         Arc::clone(&self.core.snapshots.held().issuers)
+    }
+
+    /// The time, by this server's clock.
+    pub fn now(&self) -> Timestamp {
+        self.core.clock.now()
     }
 
     /// This server's name as an issuer: the first of its configured URLs, never `Host`.

@@ -45,7 +45,8 @@ pub use operators::StoredOperator;
 pub use policies::StoredPolicy;
 pub use purge::{Purged, Retention};
 pub use secrets::{
-    NewVersion, SecretHead, SecretMeta, SecretSlot, StoredVersion, VersionAdded, VersionSummary,
+    ListedSecret, NewVersion, SecretHead, SecretMeta, SecretSlot, StoredVersion, VersionAdded,
+    VersionSummary,
 };
 pub use sessions::{NewSession, SessionFilter, SessionScope, StoredSession};
 pub use store::{Backend, OpenMode, OpenOptions, Store};

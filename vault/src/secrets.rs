@@ -14,7 +14,7 @@ use std::sync::Arc;
 use segura_model::audit::{Record, ReleasedPath};
 use segura_model::{OperatorName, Random, SecretPath, Timestamp};
 use segura_store::{
-    BoxFuture, NewVersion, SecretHead, Store, StoreError, Tx, VersionAdded, VersionSummary,
+    BoxFuture, ListedSecret, NewVersion, Store, StoreError, Tx, VersionAdded, VersionSummary,
     WrappingKey, Writer,
 };
 
@@ -164,7 +164,7 @@ impl Secrets {
         prefix: &str,
         after: Option<&SecretPath>,
         limit: usize,
-    ) -> Result<Vec<SecretHead>, SecretsError> {
+    ) -> Result<Vec<ListedSecret>, SecretsError> {
         Ok(self.store().secret_list(prefix, after, limit.min(MAX_LISTED)).await?)
     }
 

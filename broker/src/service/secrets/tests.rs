@@ -113,7 +113,7 @@ async fn a_list_goes_down_from_a_path_and_on_from_another() {
         let listed =
             world.app.secrets.list(under.as_ref(), after.as_ref(), limit, &world.admin, origin());
         let heads = listed.await.unwrap();
-        heads.into_iter().map(|head| head.path.to_string()).collect::<Vec<_>>()
+        heads.into_iter().map(|listed| listed.head.path.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(list(Some("db/prod"), None, 10).await, ["db/prod", "db/prod/a", "db/prod/b"]);
     assert_eq!(list(Some("db/prod"), None, 2).await, ["db/prod", "db/prod/a"]);
