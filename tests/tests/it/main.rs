@@ -9,6 +9,7 @@ mod nodes;
 mod operators;
 mod pipelines;
 mod provider;
+mod readme;
 mod refusals;
 mod replay;
 mod runners;
