@@ -1,5 +1,5 @@
 //! A server's database, opened on the machine itself and without its server: what
-//! `init` and `operator recover` work on.
+//! `init`, `operator recover`, `keyring rewrap` and `ca show` work on.
 //!
 //! On SQLite the directory's lock keeps a running server and these apart; on PostgreSQL
 //! they may run beside each other. A chain of the ledger is opened, as by a server: what
@@ -7,6 +7,7 @@
 
 mod error;
 mod initialise;
+mod rewrap;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::startup::{StartError, World, check_world};
 
 pub use error::LocalError;
 pub use initialise::{Made, initialise, is_complete};
+pub use rewrap::{Rewrapped, rewrap};
 
 /// Time and chance.
 #[derive(Clone)]

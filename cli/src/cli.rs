@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use segura_model::duration::Seconds;
 
 use crate::command::{
-    audit, ca, config, dev, exec, export, init, issuer, login, logout, operator, policy, secret,
-    server, session, whoami,
+    audit, ca, config, dev, exec, export, init, issuer, keyring, login, logout, operator, policy,
+    secret, server, session, whoami,
 };
 
 /// CI jobs trade their identity token for the secrets they may have.
@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Init(init::Args),
     /// Who may vouch for a workload
     Issuer(issuer::Args),
+    /// The keys that all others hang on, and what guards them
+    Keyring(keyring::Args),
     /// Store an operator's credential for later calls
     Login(login::Args),
     /// Forget the stored credential

@@ -21,6 +21,11 @@ pub enum LocalError {
     /// Two at once, and this is the second.
     #[error("another `segura init` of this database was first")]
     OtherInit,
+    /// A server rolled the keyring at the same moment.
+    #[error(
+        "the keyring was changed at this moment; it is under the guard of before: run this again"
+    )]
+    Overtaken,
     /// The database or its keyring does not open.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -41,6 +46,7 @@ impl Classify for LocalError {
             Self::Authority(error) => error.class(),
             Self::Operators(error) => error.class(),
             Self::OtherInit => Class::conflict("other-init"),
+            Self::Overtaken => Class::conflict("keyring-overtaken"),
             Self::Start(error) => error.class(),
             Self::Write { .. } => Class::bad_request("cannot-write"),
         }

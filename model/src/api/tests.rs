@@ -85,6 +85,7 @@ fn every_body_has_a_schema() {
         IssuerList,
         IssuersAnswer,
         IssuersPut,
+        KeyringAnswer,
         OAuthError,
         OperatorAdd,
         OperatorCredential,

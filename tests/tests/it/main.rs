@@ -4,6 +4,7 @@ mod action;
 mod canary;
 mod dev;
 mod exec;
+mod keyring;
 mod main_job;
 mod nodes;
 mod operators;

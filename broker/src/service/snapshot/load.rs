@@ -35,7 +35,8 @@ pub(super) async fn everything(
     })
     .await?;
     let epochs = Epochs::parse(store.meta_find(epochs::KEY).await?.as_deref())?;
-    Ok(Snapshot { change, issuers, policies: Arc::new(policies), epochs: Arc::new(epochs) })
+    let (policies, epochs) = (Arc::new(policies), Arc::new(epochs));
+    Ok(Snapshot { change, issuers, policies, epochs, keyring: change })
 }
 
 /// The snapshot after these changes.
@@ -48,8 +49,12 @@ pub(super) async fn changed(
     let names: BTreeSet<PolicyName> =
         of_kind(ChangeKind::Policy).filter_map(|change| change.key.parse().ok()).collect();
     // Every policy of a changed entry compiles anew, also one that did not before.
+    let keyring = match of_kind(ChangeKind::Keyring).next() {
+        Some(_) => changes.now,
+        None => before.keyring,
+    };
     if of_kind(ChangeKind::Issuer).next().is_some() || names.len() > MANY {
-        return everything(store, changes.now).await;
+        return Ok(Snapshot { keyring, ..everything(store, changes.now).await? });
     }
     let epochs = if of_kind(ChangeKind::Meta).any(|change| change.key == epochs::KEY) {
         Arc::new(Epochs::parse(store.meta_find(epochs::KEY).await?.as_deref())?)
@@ -61,7 +66,8 @@ pub(super) async fn changed(
     } else {
         Arc::new(replace_policies(store, &before, names).await?)
     };
-    Ok(Snapshot { change: changes.now, issuers: Arc::clone(&before.issuers), policies, epochs })
+    let (change, issuers) = (changes.now, Arc::clone(&before.issuers));
+    Ok(Snapshot { change, issuers, policies, epochs, keyring })
 }
 
 /// Whether a kept secret is touched by these changes.
