@@ -62,7 +62,7 @@ pub struct SessionFilter {
     pub after: Option<SessionId>,
 }
 
-/// Which sessions to count; nothing said is all.
+/// Which sessions to end; nothing said is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionScope {
     /// Only those of this issuer entry.
@@ -90,35 +90,35 @@ impl Store {
 }
 
 impl Tx {
-    /// How many sessions in scope are open at `now`.
-    pub async fn session_count_open(
+    /// End the sessions in scope that are open at `now`, and say how many there were.
+    pub async fn session_end_all(
         &mut self,
         scope: &SessionScope,
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<usize, StoreError> {
         // The column holds a JSON list of names, and no name holds a quote.
         let policy = scope
             .policy
             .as_ref()
             .map(|name| format!("%\"{}\"%", name.as_str().replace('_', "\\_")));
-        let count = on_backend!(self.conn(), |conn, Db| {
-            let mut query = sessions::table
+        let ended = on_backend!(self.conn(), |conn, Db| {
+            let mut update = diesel::update(sessions::table)
+                .set(sessions::ended_at.eq(now.0))
+                .into_boxed::<Db>()
                 .filter(sessions::ended_at.is_null())
-                .filter(sessions::expires_at.gt(now.0))
-                .select(diesel::dsl::count_star())
-                .into_boxed::<Db>();
+                .filter(sessions::expires_at.gt(now.0));
             if let Some(issuer) = &scope.issuer {
-                query = query.filter(sessions::issuer.eq(issuer.as_str()));
+                update = update.filter(sessions::issuer.eq(issuer.as_str()));
             }
             if let Some(subject) = &scope.subject {
-                query = query.filter(sessions::subject.eq(subject));
+                update = update.filter(sessions::subject.eq(subject));
             }
             if let Some(policy) = &policy {
-                query = query.filter(sessions::policies.like(policy).escape('\\'));
+                update = update.filter(sessions::policies.like(policy).escape('\\'));
             }
-            query.first::<i64>(conn).await
+            update.execute(conn).await
         })?;
-        Ok(u64::try_from(count).unwrap_or(0))
+        Ok(ended)
     }
 }
 

@@ -110,7 +110,10 @@ impl EpochService {
                 let change = store.change_number().await?;
                 epochs.raise(scope.clone(), change, record.at)?;
                 tx.meta_put(KEY, &epochs.to_text()).await?;
-                let sessions = tx.session_count_open(&of(&scope), record.at).await?;
+                // The epoch alone refuses them, and one that is opened at this moment too;
+                // their rows are ended so that a list shows who is still in.
+                let ended = tx.session_end_all(&of(&scope), record.at).await?;
+                let sessions = u64::try_from(ended).unwrap_or(u64::MAX);
                 record.detail = json!({ "scope": scope, "sessions": sessions });
                 tx.record(&record)?;
                 Ok(sessions)
@@ -187,7 +190,7 @@ impl Epochs {
     }
 }
 
-/// The sessions of a scope, as the store counts them.
+/// The sessions of a scope, as the store ends them.
 fn of(scope: &EpochScope) -> SessionScope {
     let mut of = SessionScope::default();
     match scope {

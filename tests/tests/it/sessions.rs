@@ -1,7 +1,7 @@
 //! Sessions called off together, and secrets that are older than they should be.
 
+use acceptance::on_each_database;
 use acceptance::world::{Answer, text};
-use acceptance::{Database, on_each_database};
 
 use crate::main_job::{claims, github_world};
 
@@ -31,11 +31,13 @@ on_each_database! {
 
             let run = world.administer(&[&["session", "revoke"], scope].concat());
 
-            assert!(run.stdout.contains(" open"), "{run:?}");
+            assert!(run.stdout.contains("1 was open"), "{run:?}");
             assert_eq!(read(&token).await, 401, "{scope:?}");
         }
         let raised = world.ledger(&["--event", "epoch.raise"]);
-        assert!(raised.iter().any(|record| record["detail"]["sessions"] == 1), "{raised:?}");
+        assert!(raised.iter().any(|record| record["record"]["detail"]["sessions"] == 1));
+        let open = world.administer(&["session", "ls", "--json"]).json();
+        assert_eq!(open["sessions"].as_array().map(Vec::len), Some(0), "{open}");
     }
 }
 
