@@ -15,6 +15,7 @@ fn at_a_terminal(line: &str, prompt: &str, keys: &[u8]) -> String {
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("SEGURA_URL", "http://127.0.0.1:9")
+        .env("HOME", folder.path())
         .env("SEGURA_TIMEOUT", "1s")
         .env("SEGURA_TOKEN_FILE", &token)
         .args(["-qec", &format!("{line}; echo code $?; stty -a"), "/dev/null"])
