@@ -161,7 +161,7 @@ impl Transport {
             }
             tokio::time::sleep(pause).await;
             // Else a broker that takes connections and says nothing would double the wait.
-            bound = self.timeout.min(left - pause);
+            bound = self.timeout.min(left.saturating_sub(pause));
         }
         unreachable!("the attempts end when patience does")
     }
