@@ -178,6 +178,6 @@ impl Context {
 /// A broker that restarts is back by then, and whoever watches a pipeline still there.
 const USUAL: Duration = Duration::from_secs(30);
 /// How long to go on with one identity token: the shortest-lived lasts some minutes.
-const ONE_TOKEN: Duration = Duration::from_secs(60);
+const ONE_TOKEN: Duration = Duration::from_mins(1);
 const MINUTES: Duration = Duration::from_mins(15);
 const CA_LIMIT: u64 = 1 << 20;
