@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::rt::task::JoinHandle;
-use segura_model::{Class, Classify, Clock, Random};
+use segura_model::{Class, Classify, Clock, Random, Timestamp};
 use segura_store::{HeadMac, RefusedRow, Store, Writer};
 use segura_vault::{Keyring, LedgerMac, OperatorTokens, SecretsError};
 
@@ -15,6 +15,7 @@ use crate::service::authority::AuthorityService;
 use crate::service::delivery::DeliveryService;
 use crate::service::epochs::EpochService;
 use crate::service::exchange::ExchangeService;
+use crate::service::keyring::{KeyringService, LiveKeyring};
 use crate::service::operators::OperatorService;
 use crate::service::reads::ReadService;
 use crate::service::secrets::SecretService;
@@ -33,7 +34,7 @@ pub struct Parts {
     /// The way to write to it.
     pub writer: Writer,
     /// The open keyring.
-    pub keyring: Arc<Keyring>,
+    pub keyring: LiveKeyring,
     /// Who verifies identity tokens.
     pub verifier: Arc<Verifier>,
     /// The time.
@@ -67,6 +68,8 @@ pub struct App {
     pub epochs: EpochService,
     /// Sessions for identity tokens.
     pub exchange: ExchangeService,
+    /// The generations of the keyring.
+    pub keyring: KeyringService,
     /// Operators.
     pub operators: OperatorService,
     /// Secrets for sessions.
@@ -92,28 +95,32 @@ impl App {
     /// Outside a tokio runtime.
     pub async fn assemble(parts: Parts) -> Result<Self, AssembleError> {
         let Parts { store, writer, keyring, verifier, clock, random, config } = parts;
+        let held = keyring.load_full();
         let core = Core::start(CoreParts {
             clock,
             random,
             writer,
             verifier,
-            keyring: &keyring,
+            keyring: &held,
             envelope_bytes: ENVELOPE_BYTES,
         });
         let urls = config.server.urls.iter().map(|url| url.as_str().to_owned()).collect();
-        Ok(Self::over(Arc::new(core.await?), &keyring, store, urls, config.server.issuer_files))
+        let core = Arc::new(core.await?);
+        let keyring = KeyringService::new(Arc::clone(&core), keyring, Some(config.guard));
+        Ok(Self::over(core, &held, keyring, store, urls, config.server.issuer_files))
     }
 
     /// Every service over this core.
     pub(crate) fn over(
         core: Arc<Core>,
-        keyring: &Keyring,
+        held: &Keyring,
+        keyring: KeyringService,
         store: Store,
         urls: Arc<[String]>,
         files: IssuerFiles,
     ) -> Self {
-        let mac: Arc<dyn HeadMac> = Arc::new(LedgerMac::new(keyring));
-        let tokens = Arc::new(OperatorTokens::new(keyring));
+        let mac: Arc<dyn HeadMac> = Arc::new(LedgerMac::new(held));
+        let tokens = Arc::new(OperatorTokens::new(held));
         let operators = OperatorService::new(Arc::clone(&core), tokens);
         Self {
             audit: AuditService::new(Arc::clone(&core), mac),
@@ -128,7 +135,8 @@ impl App {
             trust: TrustService::new(Arc::clone(&core), &urls, files),
             whoami: WhoamiService::new(Arc::clone(&core)),
             urls,
-            watch: tokio::spawn(watch(Arc::clone(&core))),
+            watch: tokio::spawn(watch(Arc::clone(&core), keyring.clone())),
+            keyring,
             core,
         }
     }
@@ -152,6 +160,11 @@ impl App {
         }
     }
 
+    /// The time, by this server's clock.
+    pub fn now(&self) -> Timestamp {
+        self.core.clock.now()
+    }
+
     /// This server's name as an issuer: the first of its configured URLs, never `Host`.
     pub fn url(&self) -> &str {
         self.urls.first().map_or("", String::as_str)
@@ -165,6 +178,6 @@ impl Drop for App {
 }
 
 /// Follow the feed until the application is dropped, which aborts this.
-async fn watch(core: Arc<Core>) {
-    core.snapshots.watch().await;
+async fn watch(core: Arc<Core>, keyring: KeyringService) {
+    tokio::join!(core.snapshots.watch(), keyring.follow());
 }

@@ -1,5 +1,5 @@
 //! A server's database, opened on the machine itself and without its server: what
-//! `init` and `operator recover` work on.
+//! `init`, `operator recover`, `keyring rewrap` and `ca show` work on.
 //!
 //! On SQLite the directory's lock keeps a running server and these apart; on PostgreSQL
 //! they may run beside each other. A chain of the ledger is opened, as by a server: what
@@ -7,6 +7,7 @@
 
 mod error;
 mod initialise;
+mod rewrap;
 
 use std::sync::Arc;
 
@@ -15,10 +16,12 @@ use segura_store::{OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTa
 use segura_vault::{Keyring, LedgerMac, TrustMac, WrappedKeyring};
 
 use crate::config::Config;
+use crate::service::authority::{Authority, AuthorityService};
 use crate::startup::{StartError, World, check_world};
 
 pub use error::LocalError;
 pub use initialise::{Made, initialise, is_complete};
+pub use rewrap::{Rewrapped, rewrap};
 
 /// Time and chance.
 #[derive(Clone)]
@@ -65,6 +68,13 @@ impl Opened {
         drop(self.writer);
         self.task.stop().await;
     }
+}
+
+/// The certificate authority, read beside a running server: nothing is locked or written.
+pub async fn authority(config: &Config) -> Result<Authority, LocalError> {
+    let options = OpenOptions::new(OpenMode::Reader);
+    let store = Store::open(&config.database, options).await.map_err(StartError::from)?;
+    Ok(AuthorityService::new(store).show().await?)
 }
 
 async fn open_store(config: &Config) -> Result<Store, StartError> {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Data;
+use arc_swap::ArcSwap;
 use segura_model::{Clock, Random};
 use segura_plugins::Env;
 use segura_store::{DatabaseUrl, OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask};
@@ -30,6 +31,7 @@ use crate::http::metrics::Metrics;
 use crate::jobs::{self, CertificateSource, DiskGuard, Jobs};
 use crate::net::{HttpFetch, OutboundProxy};
 use crate::oidc::{DevIssuers, Verifier};
+use crate::service::keyring::LiveKeyring;
 use crate::tls::{Certificates, GivenCertificate, ManagedCertificate, Shown};
 
 pub use error::StartError;
@@ -159,7 +161,7 @@ struct Ground {
     store: Store,
     writer: Writer,
     writer_task: WriterTask,
-    keyring: Arc<Keyring>,
+    keyring: LiveKeyring,
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -198,6 +200,7 @@ impl Ground {
         let bound = i64::try_from(config.limits.keys_max_stale.as_secs()).unwrap_or(i64::MAX);
         let verifier = Verifier::with(Arc::new(fetch), clock.clone(), shelf, dev, bound);
         let verifier = Arc::new(verifier);
+        let keyring = Arc::new(ArcSwap::new(keyring));
         Ok(Self { store, writer, writer_task, keyring, verifier, clock, random })
     }
 

@@ -6,10 +6,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use segura_model::duration::Seconds;
 
 use crate::command::{
-    audit, ca, config, dev, exec, export, init, issuer, login, logout, operator, policy, secret,
-    server, session, whoami,
+    audit, ca, config, dev, exec, export, init, issuer, keyring, login, logout, operator, policy,
+    secret, server, session, whoami,
 };
 
 /// CI jobs trade their identity token for the secrets they may have.
@@ -38,6 +39,9 @@ pub(crate) struct Globals {
     /// The token to present, an operator's or a job's; else $SEGURA_TOKEN_FILE
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) token_file: Option<PathBuf>,
+    /// How long to try to reach the broker, in all; else $SEGURA_TIMEOUT, else 30s
+    #[arg(long, global = true, value_name = "TIME", help_heading = "Global options")]
+    pub(crate) timeout: Option<Seconds>,
     /// Write JSON for machines to standard output
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
@@ -62,6 +66,8 @@ pub(crate) enum Command {
     Init(init::Args),
     /// Who may vouch for a workload
     Issuer(issuer::Args),
+    /// The keys that all others hang on, and what guards them
+    Keyring(keyring::Args),
     /// Store an operator's credential for later calls
     Login(login::Args),
     /// Forget the stored credential

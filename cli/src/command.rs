@@ -11,6 +11,7 @@ pub(crate) mod exec;
 pub(crate) mod export;
 pub(crate) mod init;
 pub(crate) mod issuer;
+pub(crate) mod keyring;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod operator;
@@ -35,6 +36,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<u8, CliError> {
         Command::Export(args) => export::run(args, context),
         Command::Init(args) => init::run(&args, context),
         Command::Issuer(args) => issuer::run(args, context),
+        Command::Keyring(args) => keyring::run(args, context),
         Command::Login(args) => login::run(args, context),
         Command::Logout(args) => logout::run(args, context),
         Command::Operator(args) => operator::run(args, context),

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use segura_model::SecretText;
+use segura_model::duration::DurationError;
 use segura_plugins::{Env, MapEnv};
 use segura_sdk::{Client, ClientOptions, Operator, ProxySettings};
 
@@ -68,7 +69,7 @@ impl Context {
     fn operator_within(&self, timeout: Option<Duration>) -> Result<Operator, CliError> {
         let stored = self.stored()?;
         let mut options = self.client_options(&stored)?;
-        options.timeout = timeout.unwrap_or(options.timeout);
+        options.timeout = options.timeout.max(timeout.unwrap_or_default());
         let token = self.operator_token(&stored, &options.url)?;
         Ok(Client::new(&options)?.operator(token))
     }
@@ -124,9 +125,27 @@ impl Context {
         let mut options = ClientOptions::new(url);
         options.ca_pem = self.ca_pem(stored, &options.url)?;
         options.proxy = ProxySettings::from_vars(|name| self.env.var(name));
-        options.on_wait = (self.format() == Format::Person).then_some(print::waiting);
+        options.timeout = self.timeout()?;
+        options.patience = options.timeout.min(ONE_TOKEN);
+        options.on_wait = Some(print::waiting);
         options.user_agent = String::from(concat!("segura/", env!("CARGO_PKG_VERSION")));
         Ok(options)
+    }
+
+    /// How long to try to reach the broker, in all.
+    pub(crate) fn timeout(&self) -> Result<Duration, CliError> {
+        let from_env = || self.env.filled("SEGURA_TIMEOUT").map(|text| text.parse()).transpose();
+        let said = match self.globals.timeout {
+            Some(said) => Some(said),
+            None => from_env().map_err(|error: DurationError| {
+                CliError::Usage(format!("SEGURA_TIMEOUT: {error}"))
+            })?,
+        };
+        match said.map(|said| u64::try_from(said.count()).unwrap_or(0)) {
+            Some(0) => Err(CliError::Usage("--timeout is at least 1s".to_owned())),
+            Some(seconds) => Ok(Duration::from_secs(seconds)),
+            None => Ok(USUAL),
+        }
     }
 
     fn url(&self, stored: &Credentials) -> Option<String> {
@@ -156,5 +175,9 @@ impl Context {
     }
 }
 
+/// A broker that restarts is back by then, and whoever watches a pipeline still there.
+const USUAL: Duration = Duration::from_secs(30);
+/// How long to go on with one identity token: the shortest-lived lasts some minutes.
+const ONE_TOKEN: Duration = Duration::from_mins(1);
 const MINUTES: Duration = Duration::from_mins(15);
 const CA_LIMIT: u64 = 1 << 20;

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use segura_broker::config::ConfigErrors;
 use segura_broker::dev::{DevError, MintError};
 use segura_broker::local::LocalError;
-use segura_broker::service::authority::AuthorityError;
 use segura_broker::startup::StartError;
 use segura_model::wanted::WantedError;
 use segura_model::{Class, Classify};
@@ -22,8 +21,8 @@ use crate::files::shown;
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
-    #[error(transparent)]
-    Authority(#[from] AuthorityError),
+    #[error("cancelled: nothing was done")]
+    Cancelled,
     #[error(transparent)]
     Config(#[from] ConfigErrors),
     #[error(transparent)]
@@ -148,7 +147,7 @@ impl CliError {
 impl Classify for CliError {
     fn class(&self) -> Class {
         match self {
-            Self::Authority(error) => error.class(),
+            Self::Cancelled => Class::bad_request("cancelled"),
             Self::Config(error) => error.class(),
             Self::CredentialsUnreadable { .. } => Class::bad_request("credentials-unreadable"),
             Self::EmptyToken { .. } => Class::bad_request("token-empty"),

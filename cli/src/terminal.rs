@@ -1,10 +1,13 @@
-//! Secrets typed at a terminal, or piped in.
+//! Secrets typed at a terminal, or piped in; and a question before something is lost.
 //!
 //! At a terminal the prompt goes to standard error and typing is not shown; a pipe is
 //! read whole, without a prompt. Keys are read one by one, so that Ctrl-C ends the
 //! command in order: killed by the signal, it would leave the terminal silent.
+//!
+//! Questions are asked at a terminal only. A script never waits for an answer that nobody
+//! will give, and what worked in it goes on working.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -14,13 +17,13 @@ use zeroize::Zeroizing;
 
 use crate::error::CliError;
 use crate::files;
+use crate::print;
 
 /// A secret from standard input: one hidden line at a terminal, else all of it.
 pub(crate) fn read_secret_input(prompt: &str) -> Result<SecretText, CliError> {
     if !io::stdin().is_terminal() {
         return files::read_secret(Path::new("-"), LIMIT);
     }
-    let failed = |source| CliError::Read { path: "the terminal".into(), source };
     let line = read_hidden_line(prompt).map_err(failed)?;
     SecretBytes::new(line.to_vec())
         .into_text()
@@ -36,11 +39,48 @@ pub(crate) fn read_token_input(prompt: &str) -> Result<SecretText, CliError> {
     if token.is_empty() { Err(empty()) } else { Ok(token) }
 }
 
+/// Whether to go on is asked of a person, and of nobody else.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Confirm {
+    /// Do not ask first; without a terminal nobody is asked anyway
+    #[arg(long, short)]
+    yes: bool,
+}
+
+impl Confirm {
+    /// Ask; anything but yes cancels.
+    pub(crate) fn ask(self, question: &str) -> Result<(), CliError> {
+        let stdin = io::stdin();
+        if self.yes || !stdin.is_terminal() || !io::stderr().is_terminal() {
+            return Ok(());
+        }
+        let mut stderr = io::stderr();
+        write!(stderr, "{} [y/N] ", print::clean(question))
+            .and_then(|()| stderr.flush())
+            .map_err(failed)?;
+        let mut answer = String::new();
+        stdin.lock().read_line(&mut answer).map_err(failed)?;
+        if is_yes(&answer) { Ok(()) } else { Err(CliError::Cancelled) }
+    }
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// The terminal did not do; Ctrl-C at it is the person's own will.
+fn failed(source: io::Error) -> CliError {
+    match source.kind() {
+        io::ErrorKind::Interrupted => CliError::Cancelled,
+        _ => CliError::Read { path: "the terminal".into(), source },
+    }
+}
+
 fn read_hidden_line(prompt: &str) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut stderr = io::stderr();
-    write!(stderr, "{prompt}").and_then(|()| stderr.flush())?;
-    let stdin = io::stdin();
+    let (mut stderr, stdin) = (io::stderr(), io::stdin());
+    // First: whoever sees the prompt may type.
     let quiet = Quiet::new(&stdin)?;
+    write!(stderr, "{prompt}").and_then(|()| stderr.flush())?;
     let line = read_line(&mut stdin.lock());
     drop(quiet);
     writeln!(stderr)?;
@@ -117,8 +157,14 @@ mod tests {
     }
 
     #[test]
+    fn only_yes_is_yes() {
+        assert!(["y\n", "Y", " yes \n", "YES"].iter().all(|answer| is_yes(answer)));
+        assert!(!["", "\n", "n", "yep", "ye"].iter().any(|answer| is_yes(answer)));
+    }
+
+    #[test]
     fn an_interrupt_cancels() {
         let error = read_line(&mut "secr\u{3}".as_bytes()).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+        assert!(matches!(failed(error), CliError::Cancelled));
     }
 }

@@ -32,8 +32,9 @@ pub use secrets::{
 };
 pub use sessions::{EndAnswer, HeartbeatAnswer, SessionList, SessionListQuery, SessionSummary};
 pub use sys::{
-    CaAnswer, EpochRequest, EpochScope, OperatorAdd, OperatorCredential, OperatorList,
-    OperatorRotate, OperatorSummary, ReadyAnswer, ReadyCheck, ReadyState, SelfAnswer,
+    CaAnswer, EpochAnswer, EpochRequest, EpochScope, KeyringAnswer, OperatorAdd,
+    OperatorCredential, OperatorList, OperatorRotate, OperatorSummary, ReadyAnswer, ReadyCheck,
+    ReadyState, SelfAnswer, WrappingKeySummary,
 };
 pub use token::{OAuthError, TokenAnswer};
 pub use trust::{

@@ -77,6 +77,10 @@ words! {
     IssuerApply = "issuer.apply",
     /// An issuer entry was removed.
     IssuerRemove = "issuer.remove",
+    /// The keyring was put under another guard, on the machine itself.
+    KeyringRewrap = "keyring.rewrap",
+    /// The keyring or the wrapping key got a new generation.
+    KeyringRoll = "keyring.roll",
     /// An operator was added.
     OperatorAdd = "operator.add",
     /// Access was recovered with the guard, on the machine itself.

@@ -47,9 +47,10 @@ pub use policies::StoredPolicy;
 pub use purge::{Purged, Retention};
 pub use row_mac::{Checked, RefusedRow, RowMac};
 pub use secrets::{
-    NewVersion, SecretHead, SecretMeta, SecretSlot, StoredVersion, VersionAdded, VersionSummary,
+    ListedSecret, NewVersion, SecretHead, SecretMeta, SecretSlot, StoredVersion, VersionAdded,
+    VersionSummary,
 };
-pub use sessions::{NewSession, SessionFilter, StoredSession};
+pub use sessions::{NewSession, SessionFilter, SessionScope, StoredSession};
 pub use store::{Backend, OpenMode, OpenOptions, Store};
 pub use tx::{BoxFuture, Tx};
 pub use url::DatabaseUrl;

@@ -40,6 +40,29 @@ pub struct SecretHead {
     pub changed_by: String,
 }
 
+/// A secret of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedSecret {
+    /// It.
+    pub head: SecretHead,
+    /// When the version in use was written.
+    pub written_at: Timestamp,
+}
+
+impl ListedSecret {
+    /// Whether the version in use is older than the secret's maximum age.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.head.meta.is_overdue(self.written_at, now)
+    }
+}
+
+impl SecretMeta {
+    /// Whether a version that was written then is older than the maximum age.
+    pub fn is_overdue(&self, written_at: Timestamp, now: Timestamp) -> bool {
+        self.max_age.is_some_and(|age| now.since(written_at) > age)
+    }
+}
+
 /// A version's sealed values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredVersion {

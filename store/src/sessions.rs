@@ -7,7 +7,7 @@ use segura_model::{IssuerId, PolicyName, SessionId, Timestamp};
 use crate::backend::{Conn, on_backend};
 use crate::readers::read;
 use crate::schema::sessions;
-use crate::{Store, StoreError, text};
+use crate::{Store, StoreError, Tx, text};
 
 /// The most sessions in one answer.
 const LIST: usize = 1000;
@@ -62,6 +62,17 @@ pub struct SessionFilter {
     pub after: Option<SessionId>,
 }
 
+/// Which sessions to end; nothing said is all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionScope {
+    /// Only those of this issuer entry.
+    pub issuer: Option<IssuerId>,
+    /// Only those of this `sub`.
+    pub subject: Option<String>,
+    /// Only those that this policy helped to open.
+    pub policy: Option<PolicyName>,
+}
+
 impl Store {
     /// One session.
     pub async fn session_find(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError> {
@@ -75,6 +86,39 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<StoredSession>, StoreError> {
         read!(self, |conn| list(conn, filter, limit))
+    }
+}
+
+impl Tx {
+    /// End the sessions in scope that are open at `now`, and say how many there were.
+    pub async fn session_end_all(
+        &mut self,
+        scope: &SessionScope,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        // The column holds a JSON list of names, and no name holds a quote.
+        let policy = scope
+            .policy
+            .as_ref()
+            .map(|name| format!("%\"{}\"%", name.as_str().replace('_', "\\_")));
+        let ended = on_backend!(self.conn(), |conn, Db| {
+            let mut update = diesel::update(sessions::table)
+                .set(sessions::ended_at.eq(now.0))
+                .into_boxed::<Db>()
+                .filter(sessions::ended_at.is_null())
+                .filter(sessions::expires_at.gt(now.0));
+            if let Some(issuer) = &scope.issuer {
+                update = update.filter(sessions::issuer.eq(issuer.as_str()));
+            }
+            if let Some(subject) = &scope.subject {
+                update = update.filter(sessions::subject.eq(subject));
+            }
+            if let Some(policy) = &policy {
+                update = update.filter(sessions::policies.like(policy).escape('\\'));
+            }
+            update.execute(conn).await
+        })?;
+        Ok(ended)
     }
 }
 

@@ -67,6 +67,11 @@ impl Envelopes {
         Self { broker: keyring.broker(), keys: WrappingKeys::new(keyring) }
     }
 
+    /// Take the keys of a keyring that was rolled; `sealing` is the generation that seals.
+    pub fn adopt(&self, keyring: &Keyring, sealing: u32) {
+        self.keys.adopt(keyring, sealing);
+    }
+
     /// A fresh wrapping key, sealed to be stored under this number.
     pub fn make_kek(&self, id: KekId, random: &dyn Random) -> Vec<u8> {
         self.keys.make(id, random)

@@ -36,7 +36,9 @@ pub use keyring::{Keyring, KeyringError, WrappedKeyring};
 pub use ledger_mac::LedgerMac;
 pub use operator_token::{OPERATOR_TOKEN_PREFIX, OperatorTokens, TokenShapeError};
 pub use random::SystemRandom;
-pub use secrets::{Edit, MAX_LISTED, MetaChange, PutSecret, SealedSecret, Secrets, SecretsError};
+pub use secrets::{
+    Edit, MAX_LISTED, MetaChange, PutSecret, SealedSecret, Secrets, SecretsError, WrappingKeyMaker,
+};
 pub use session_token::{
     MAX_SESSION_TOKEN, SESSION_TOKEN_PREFIX, SessionClaims, SessionTokenError, SessionTokens,
 };

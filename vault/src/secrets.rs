@@ -14,7 +14,7 @@ use std::sync::Arc;
 use segura_model::audit::{Record, ReleasedPath};
 use segura_model::{OperatorName, Random, SecretPath, Timestamp};
 use segura_store::{
-    BoxFuture, NewVersion, SecretHead, Store, StoreError, Tx, VersionAdded, VersionSummary,
+    BoxFuture, ListedSecret, NewVersion, Store, StoreError, Tx, VersionAdded, VersionSummary,
     WrappingKey, Writer,
 };
 
@@ -29,6 +29,9 @@ pub use sealed::SealedSecret;
 
 /// The most secrets in one answer of [`Secrets::list`].
 pub const MAX_LISTED: usize = 1000;
+
+/// What makes wrapping keys: their seal, and chance.
+pub type WrappingKeyMaker = (Arc<Envelopes>, Arc<dyn Random>);
 
 /// A new version to write.
 #[derive(Clone, Debug)]
@@ -63,6 +66,35 @@ impl Secrets {
         let secrets = Self { writer, envelopes: Arc::new(Envelopes::new(keyring)), random };
         secrets.load_keks().await?;
         Ok(secrets)
+    }
+
+    /// Take the keys of a keyring that was rolled; `sealing` is the generation that seals.
+    pub fn adopt(&self, keyring: &Keyring, sealing: u32) {
+        self.envelopes.adopt(keyring, sealing);
+    }
+
+    /// Put a new wrapping key into use, sealed under the generation that seals now, in the
+    /// caller's transaction. Gives its number.
+    ///
+    /// Every write reads in its transaction which key is the newest, so from the commit on
+    /// all nodes seal under this one.
+    pub async fn wrapping_key_roll(
+        tx: &mut Tx,
+        (envelopes, random): WrappingKeyMaker,
+        now: Timestamp,
+    ) -> Result<u32, StoreError> {
+        let rows = tx.wrapping_key_list().await?;
+        let newest = rows.iter().filter_map(|row| KekId::parse(&row.id)).max();
+        let id = newest.map_or(KekId(1), KekId::next);
+        let wrapped = envelopes.make_kek(id, &*random);
+        tx.wrapping_key_add(&WrappingKey { id: id.to_string(), wrapped, seals: 0, made_at: now })
+            .await?;
+        Ok(id.0)
+    }
+
+    /// What makes wrapping keys, owned, for a unit of work.
+    pub fn wrapping_key_maker(&self) -> WrappingKeyMaker {
+        (Arc::clone(&self.envelopes), Arc::clone(&self.random))
     }
 
     /// Write a version, and the record of it, in one transaction. Gives its number.
@@ -164,7 +196,7 @@ impl Secrets {
         prefix: &str,
         after: Option<&SecretPath>,
         limit: usize,
-    ) -> Result<Vec<SecretHead>, SecretsError> {
+    ) -> Result<Vec<ListedSecret>, SecretsError> {
         Ok(self.store().secret_list(prefix, after, limit.min(MAX_LISTED)).await?)
     }
 

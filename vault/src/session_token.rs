@@ -42,6 +42,11 @@ impl SessionTokens {
         Self(keyring.sealing(Sealing::SessionToken))
     }
 
+    /// Take the keys of a keyring that was rolled; `sealing` is the generation that seals.
+    pub fn adopt(&self, keyring: &Keyring, sealing: u32) {
+        self.0.adopt(keyring, sealing);
+    }
+
     /// Seal claims into a token.
     pub fn seal(
         &self,

@@ -86,6 +86,11 @@ impl WrappingKeys {
         Self { seal: keyring.sealing(Sealing::WrappingKey), kept: RwLock::default() }
     }
 
+    /// Take the keys of a keyring that was rolled; `sealing` is the generation that seals.
+    pub(crate) fn adopt(&self, keyring: &Keyring, sealing: u32) {
+        self.seal.adopt(keyring, sealing);
+    }
+
     /// A fresh wrapping key, sealed to be stored.
     pub(crate) fn make(&self, id: KekId, random: &dyn Random) -> Vec<u8> {
         let key = RawKey::make(random);

@@ -11,7 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use segura_model::api::{FailedCheck, Problem, SecretFault};
-use segura_model::{Class, Classify, DenialId, Kind, RequestId};
+use segura_model::{Class, Classify, DenialId, Kind, RequestId, SessionId};
 
 use crate::telemetry::Chain;
 
@@ -29,6 +29,8 @@ struct Parts {
     denial: Option<DenialId>,
     checks: Vec<FailedCheck>,
     secrets: Vec<SecretFault>,
+    /// Whose it is, for the log.
+    session: Option<SessionId>,
 }
 
 impl<E: Classify + 'static> From<E> for ApiError {
@@ -63,6 +65,17 @@ impl ApiError {
     #[must_use]
     pub fn secrets(self, secrets: Vec<SecretFault>) -> Self {
         self.with(|parts| parts.secrets = secrets)
+    }
+
+    /// The same error with the session that was refused, which the log line names.
+    #[must_use]
+    pub fn session(self, session: Option<SessionId>) -> Self {
+        self.with(|parts| parts.session = session)
+    }
+
+    /// The session that was refused, if it is known.
+    pub fn refused_session(&self) -> Option<SessionId> {
+        self.0.session
     }
 
     /// What sort of error, and which.
@@ -117,8 +130,8 @@ impl ApiError {
     }
 
     fn build(class: Class, detail: String, chain: Option<String>) -> Self {
-        let (denial, checks, secrets) = (None, Vec::new(), Vec::new());
-        Self(Arc::new(Parts { class, detail, chain, denial, checks, secrets }))
+        let (denial, checks, secrets, session) = (None, Vec::new(), Vec::new(), None);
+        Self(Arc::new(Parts { class, detail, chain, denial, checks, secrets, session }))
     }
 
     fn with(self, change: impl FnOnce(&mut Parts)) -> Self {

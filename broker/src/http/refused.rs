@@ -8,5 +8,9 @@ pub(super) fn refused<E: Refusing + 'static>(error: E) -> ApiError {
     let refusal = error.refusal().cloned();
     let answer = ApiError::from(error);
     let Some(refusal) = refusal else { return answer };
-    answer.denial(refusal.denial).checks(refusal.checks).secrets(refusal.secrets)
+    answer
+        .denial(refusal.denial)
+        .checks(refusal.checks)
+        .secrets(refusal.secrets)
+        .session(refusal.session)
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use segura_model::{Class, Classify};
 
 use crate::config::FolderError;
+use crate::service::authority::AuthorityError;
 use crate::service::operators::OperatorsError;
 use crate::startup::StartError;
 
@@ -15,12 +16,20 @@ pub enum LocalError {
     /// Others could change what would be made.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// There is no authority to show.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// The first operator could not be made.
     #[error(transparent)]
     Operators(#[from] OperatorsError),
     /// Two at once, and this is the second.
     #[error("another `segura init` of this database was first")]
     OtherInit,
+    /// A server rolled the keyring at the same moment.
+    #[error(
+        "the keyring was changed at this moment; it is under the guard of before: run this again"
+    )]
+    Overtaken,
     /// The database or its keyring does not open.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -39,8 +48,10 @@ impl Classify for LocalError {
     fn class(&self) -> Class {
         match self {
             Self::Folder(error) => error.class(),
+            Self::Authority(error) => error.class(),
             Self::Operators(error) => error.class(),
             Self::OtherInit => Class::conflict("other-init"),
+            Self::Overtaken => Class::conflict("keyring-overtaken"),
             Self::Start(error) => error.class(),
             Self::Write { .. } => Class::bad_request("cannot-write"),
         }

@@ -70,7 +70,7 @@ pub async fn is_complete(config: &Config, world: World) -> bool {
 }
 
 /// A guard that cannot be read or made stops us before anything is made.
-fn check_guard(source: &GuardSource) -> Result<(), LocalError> {
+pub(super) fn check_guard(source: &GuardSource) -> Result<(), LocalError> {
     match source {
         GuardSource::KeyFile(path) if !path.exists() => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -120,7 +120,7 @@ async fn keyring(
 }
 
 /// The guard that is there, or a new key file where one was named.
-fn first_guard(
+pub(super) fn first_guard(
     source: &GuardSource,
     sources: &Sources,
 ) -> Result<(Guard, Option<PathBuf>), LocalError> {

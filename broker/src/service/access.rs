@@ -26,6 +26,10 @@ pub enum Permission {
     /// Apply and remove issuer entries. An entry names files and hosts that the
     /// server reads, and whom it believes: administrators only.
     IssuerWrite,
+    /// Read which keys there are, never a key.
+    KeyringRead,
+    /// Give the keyring a new generation.
+    KeyringRoll,
     /// List operators.
     OperatorRead,
     /// Rotate a credential: an administrator anyone's, everyone their own.
@@ -56,10 +60,13 @@ impl Permission {
         match self {
             Self::EpochRaise
             | Self::IssuerWrite
+            | Self::KeyringRoll
             | Self::OperatorWrite
             | Self::SecretRead
             | Self::SessionEnd => ADMIN,
-            Self::AuditRead | Self::OperatorRead | Self::SessionRead => ADMIN_AUDITOR,
+            Self::AuditRead | Self::KeyringRead | Self::OperatorRead | Self::SessionRead => {
+                ADMIN_AUDITOR
+            }
             Self::PolicyWrite | Self::SecretWrite => ADMIN_AUTHOR,
             Self::IssuerRead
             | Self::OperatorRotate
@@ -76,6 +83,8 @@ impl Permission {
             Self::EpochRaise => "raise an epoch",
             Self::IssuerRead => "read issuer entries",
             Self::IssuerWrite => "change issuer entries",
+            Self::KeyringRead => "read which keys there are",
+            Self::KeyringRoll => "roll the keyring",
             Self::OperatorRead => "list operators",
             Self::OperatorRotate => "rotate this credential",
             Self::OperatorWrite => "change operators",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use segura_model::audit::{Actor, Event, Outcome, Record};
 use segura_model::{Classify, Clock, Random, RequestId};
-use segura_store::{BoxFuture, Store, StoreError, Tx, Writer};
+use segura_store::{BoxFuture, Commit, Entry, Store, StoreError, StoredOperator, Tx, Writer};
 use segura_vault::{Keyring, Secrets, SecretsError, SessionTokens, TrustMac};
 
 use super::access::Operator;
@@ -15,6 +15,9 @@ use super::refused_rows::RefusedRows;
 use super::snapshot::{Snapshots, Source};
 use super::trust::seen::Seen;
 use crate::oidc::Verifier;
+
+/// How often an operator's entry is decided before it gives way to a storm of changes.
+const TRIES: usize = 5;
 
 /// What a [`Core`] is made of.
 pub struct CoreParts<'a> {
@@ -141,10 +144,36 @@ impl Core {
         }
     }
 
+    /// Write an operator's entry on the hot path, unless the operator was removed, or given
+    /// another role, since its request was let in.
+    ///
+    /// Both raise the change number: who is there under the number that the entry is
+    /// written under, is there when it is written.
+    pub(crate) async fn submit_by(
+        &self,
+        by: &Operator,
+        origin: Origin,
+        mut entry: Entry,
+    ) -> Result<Commit, StoreError> {
+        for _ in 0..TRIES {
+            entry.decided_at = Some(self.store().change_number().await?);
+            let all = self.store().operator_list().await?;
+            let is_there = |found: &StoredOperator| (found.id, found.role) == (by.id, by.role);
+            if !all.iter().any(is_there) {
+                return Err(self.refuse_gone(by, origin).await);
+            }
+            match self.writer.submit(entry.clone()).await? {
+                Commit::Stale { .. } => {}
+                decided => return Ok(decided),
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
     /// Write down that an operator is not there any more.
     pub(crate) async fn refuse_gone(&self, by: &Operator, origin: Origin) -> StoreError {
         let class = StoreError::ActorGone.class();
-        let tried = "change anything any more";
+        let tried = "do anything any more";
         match self.refusals.operator(origin, by, class, tried).await {
             Ok(_) => StoreError::ActorGone,
             Err(error) => error,

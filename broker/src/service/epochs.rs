@@ -12,7 +12,7 @@ use std::sync::Arc;
 use segura_model::api::EpochScope;
 use segura_model::audit::{Actor, Event, Outcome};
 use segura_model::{Class, Classify, IssuerId, PolicyName, Timestamp};
-use segura_store::{ChangeNumber, Checked, StoreError};
+use segura_store::{ChangeNumber, Checked, SessionScope, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -92,17 +92,16 @@ impl EpochService {
         Self { core }
     }
 
-    /// Refuse every session of this scope that is open now.
+    /// Refuse every session of this scope that is open now, and say how many there were.
     pub async fn raise(
         &self,
         scope: EpochScope,
         by: &Operator,
         origin: Origin,
-    ) -> Result<(), EpochError> {
+    ) -> Result<u64, EpochError> {
         check(&scope)?;
         let mut record =
             self.core.record(Event::EpochRaise, Outcome::Changed, Actor::from(by), origin);
-        record.detail = json!({ "scope": scope });
         let unit = self.core.run_by(by, origin, move |tx| {
             Box::pin(async move {
                 let stored = tx.meta_check(KEY).await?;
@@ -110,15 +109,21 @@ impl EpochService {
                 // this reading and ours.
                 let change = tx.change_number().await?;
                 let mut epochs = Epochs::to_raise(stored, change, record.at)?;
-                epochs.raise(scope, change, record.at)?;
+                epochs.raise(scope.clone(), change, record.at)?;
                 tx.meta_put(KEY, &epochs.to_text()).await?;
-                Ok(tx.record(&record)?)
+                // The epoch alone refuses them, and one that is opened at this moment too;
+                // their rows are ended so that a list shows who is still in.
+                let ended = tx.session_end_all(&of(&scope), record.at).await?;
+                let sessions = u64::try_from(ended).unwrap_or(u64::MAX);
+                record.detail = json!({ "scope": scope, "sessions": sessions });
+                tx.record(&record)?;
+                Ok(sessions)
             })
         });
-        let raised: Result<(), EpochError> = unit.await;
-        raised?;
+        let raised: Result<u64, EpochError> = unit.await;
+        let sessions = raised?;
         self.core.catch_up().await;
-        Ok(())
+        Ok(sessions)
     }
 }
 
@@ -210,6 +215,21 @@ impl Epochs {
     fn to_text(&self) -> String {
         serde_json::to_string(self).expect("names and numbers are JSON")
     }
+}
+
+/// The sessions of a scope, as the store ends them.
+fn of(scope: &EpochScope) -> SessionScope {
+    let mut of = SessionScope::default();
+    match scope {
+        EpochScope::All => {}
+        EpochScope::Issuer(issuer) => of.issuer = Some(issuer.clone()),
+        EpochScope::Policy(policy) => of.policy = Some(policy.clone()),
+        EpochScope::Workload { issuer, subject } => {
+            of.issuer = Some(issuer.clone());
+            of.subject = Some(subject.clone());
+        }
+    }
+    of
 }
 
 fn check(scope: &EpochScope) -> Result<(), EpochError> {

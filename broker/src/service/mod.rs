@@ -13,6 +13,7 @@ pub mod authority;
 pub mod delivery;
 pub mod epochs;
 pub mod exchange;
+pub mod keyring;
 pub mod operators;
 pub mod reads;
 pub mod refusals;

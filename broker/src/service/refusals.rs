@@ -47,6 +47,8 @@ pub struct Refusal {
     pub checks: Vec<FailedCheck>,
     /// The wanted secrets that could not be given, for the rightful owner.
     pub secrets: Vec<SecretFault>,
+    /// The session that was refused, for the log.
+    pub session: Option<SessionId>,
 }
 
 impl Classify for Refusal {
@@ -200,7 +202,8 @@ impl Refusals {
         };
         self.writer.submit(entry).await?;
         let detail = format!("this operator may not {tried}");
-        Ok(Refusal { class, detail, denial, checks: Vec::new(), secrets: Vec::new() })
+        let (checks, secrets, session) = (Vec::new(), Vec::new(), None);
+        Ok(Refusal { class, detail, denial, checks, secrets, session })
     }
 
     /// Refuse a verified workload.
@@ -240,7 +243,7 @@ impl Refusals {
             Blame::Request => Vec::new(),
         };
         let Verdict { class, detail, secrets, .. } = verdict;
-        let refusal = Refusal { class, detail, denial, checks, secrets };
+        let refusal = Refusal { class, detail, denial, checks, secrets, session: case.session };
         let entry = Entry { records: vec![record], ..Entry::default() };
         self.write(case.snapshot.change, entry, refusal).await
     }
@@ -265,7 +268,8 @@ impl Refusals {
         } else {
             tally(case.origin, Some(issuer.clone()), verdict.class)
         };
-        self.write(case.snapshot.change, entry, told_nothing(denial)).await
+        let refusal = Refusal { session: case.session, ..told_nothing(denial) };
+        self.write(case.snapshot.change, entry, refusal).await
     }
 
     async fn write(
@@ -334,6 +338,7 @@ fn told_nothing(denial: DenialId) -> Refusal {
         denial,
         checks: Vec::new(),
         secrets: Vec::new(),
+        session: None,
     }
 }
 

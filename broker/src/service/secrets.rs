@@ -10,8 +10,8 @@ use segura_model::api::{MetaField, SecretPut};
 use segura_model::audit::{Actor, Event, Outcome, Record};
 use segura_model::duration::Seconds;
 use segura_model::wanted::WantedSecret;
-use segura_model::{Class, Classify, SecretPath};
-use segura_store::{Commit, Entry, Receipt, SecretHead, StoreError, VersionSummary};
+use segura_model::{Class, Classify, SecretPath, Timestamp};
+use segura_store::{Commit, Entry, ListedSecret, Receipt, SecretHead, StoreError, VersionSummary};
 use segura_vault::{Edit, Fields, FieldsError, MetaChange, PutSecret, SecretsError};
 
 use super::access::{Operator, Permission};
@@ -56,6 +56,14 @@ pub struct SecretHistory {
     pub head: SecretHead,
     /// They, newest first.
     pub versions: Vec<VersionSummary>,
+}
+
+impl SecretHistory {
+    /// Whether the current version is older than the secret's maximum age.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        let current = self.versions.first();
+        current.is_some_and(|version| self.head.meta.is_overdue(version.created_at, now))
+    }
 }
 
 /// Why a secret was not touched.
@@ -151,7 +159,7 @@ impl SecretService {
         let mut record = self.record(Event::SecretRead, Outcome::Released, by, origin);
         record.paths = vec![secret.released()];
         let entry = Entry { records: vec![record], ..Entry::default() };
-        match self.core.writer.submit(entry).await? {
+        match self.core.submit_by(by, origin, entry).await? {
             Commit::Done { receipts, .. } => {
                 let receipt = *receipts.first().expect("the entry has one record");
                 Ok(SecretRead { secret, receipt })
@@ -170,7 +178,7 @@ impl SecretService {
         limit: usize,
         by: &Operator,
         origin: Origin,
-    ) -> Result<Vec<SecretHead>, SecretServiceError> {
+    ) -> Result<Vec<ListedSecret>, SecretServiceError> {
         self.authorise(by, Verb::List, under, origin).await?;
         let vault = &self.core.vault;
         let Some(under) = under else { return Ok(vault.list("", after, limit).await?) };
@@ -178,7 +186,7 @@ impl SecretService {
         if after.is_none_or(|after| after < under) {
             // Of all that begin with these letters it is the first, if it is there.
             heads = vault.list(under.as_str(), None, 1).await?;
-            heads.retain(|head| head.path == *under);
+            heads.retain(|listed| listed.head.path == *under);
         }
         let (below, room) = (format!("{under}/"), limit - heads.len());
         heads.extend(vault.list(&below, after, room).await?);

@@ -207,7 +207,10 @@ impl SessionService {
         if self.core.store().session_find(id).await?.is_none() {
             return Err(SessionsError::NotFound(id));
         }
-        self.commit_end(id, Actor::from(by), origin).await
+        let entry = self.ending(id, Actor::from(by), origin);
+        // One that was ended before was recorded then.
+        self.core.submit_by(by, origin, entry).await?;
+        Ok(())
     }
 
     async fn commit_end(
@@ -216,13 +219,15 @@ impl SessionService {
         actor: Actor,
         origin: Origin,
     ) -> Result<(), SessionsError> {
+        // One that was ended before was recorded then.
+        self.core.writer.submit(self.ending(id, actor, origin)).await?;
+        Ok(())
+    }
+
+    fn ending(&self, id: SessionId, actor: Actor, origin: Origin) -> Entry {
         let mut record = self.core.record(Event::SessionEnd, Outcome::Changed, actor, origin);
         record.session = Some(id);
-        let entry =
-            Entry { session: SessionStep::End(id), records: vec![record], ..Entry::default() };
-        // One that was ended before was recorded then.
-        self.core.writer.submit(entry).await?;
-        Ok(())
+        Entry { session: SessionStep::End(id), records: vec![record], ..Entry::default() }
     }
 
     /// The life of an open token's session, or why it is over.

@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub policies: Arc<PolicySet>,
     /// Which sessions are over.
     pub epochs: Arc<Epochs>,
+    /// The number under which the keyring was last seen to change.
+    pub keyring: ChangeNumber,
 }
 
 /// Where snapshots come from.

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
+use arc_swap::ArcSwap;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use segura_model::api::{DeliveryRequest, FieldValues, SecretPut};
@@ -21,6 +22,7 @@ use tempfile::TempDir;
 
 use super::access::Operator;
 use super::delivery::{Delivered, DeliveryError};
+use super::keyring::KeyringService;
 use super::operators;
 use super::trust::policies::Run;
 use super::{Core, CoreParts, Origin};
@@ -259,10 +261,12 @@ async fn node(writer: &Writer, keyring: &Keyring, clock: &Arc<ManualClock>) -> A
     Arc::new(Core::start(parts).await.unwrap())
 }
 
-fn over(core: &Arc<Core>, keyring: &Keyring, writer: &Writer) -> App {
+fn over(core: &Arc<Core>, keyring: &Arc<Keyring>, writer: &Writer) -> App {
     let urls: Arc<[String]> = [URL.to_owned()].into();
     let files = IssuerFiles::new(vec!["/etc/segura/issuers".into()]);
-    App::over(core.clone(), keyring, writer.store().clone(), urls, files)
+    let live = Arc::new(ArcSwap::new(Arc::clone(keyring)));
+    let rolls = KeyringService::new(core.clone(), live, None);
+    App::over(core.clone(), keyring, rolls, writer.store().clone(), urls, files)
 }
 
 /// Every issuer's documents: one key signs for all.

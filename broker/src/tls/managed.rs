@@ -12,10 +12,11 @@ use rustls::sign::CertifiedKey;
 use segura_model::{Clock, Random};
 use segura_store::{CertificateRole, Store, StoreError, Writer};
 use segura_vault::authority::{AuthorityError, NamesError};
-use segura_vault::{CertificateAuthority, CertificateNames, Keyring, Leaf, Renewal};
+use segura_vault::{CertificateAuthority, CertificateNames, Leaf, Renewal};
 
 use super::resolver::Shown;
 use crate::config::ServerUrl;
+use crate::service::keyring::LiveKeyring;
 
 /// Gives the leaf to show, and renews it.
 pub struct ManagedCertificate {
@@ -24,7 +25,7 @@ pub struct ManagedCertificate {
     /// The way to write a new one.
     pub writer: Writer,
     /// Opens the keys of authority and leaf.
-    pub keyring: Arc<Keyring>,
+    pub keyring: LiveKeyring,
     /// What the leaf must be good for.
     pub names: CertificateNames,
     /// The time.
@@ -66,7 +67,7 @@ impl ManagedCertificate {
     pub async fn current(&self) -> Result<Shown, ManagedError> {
         let now = self.clock.now();
         if let Some(stored) = self.store.certificate_newest(CertificateRole::Leaf).await? {
-            let leaf = Leaf::open(&stored, &self.keyring)?;
+            let leaf = Leaf::open(&stored, &self.keyring.load())?;
             if leaf.covers(&self.names) && leaf.validity().renewal(now) == Renewal::Fresh {
                 return shown(&leaf);
             }
@@ -78,9 +79,10 @@ impl ManagedCertificate {
         let stored = self.store.certificate_newest(CertificateRole::Authority).await?;
         let stored = stored.ok_or(ManagedError::NoAuthority)?;
         let now = self.clock.now();
-        let authority = CertificateAuthority::open(&stored, &self.keyring)?;
+        let keyring = self.keyring.load_full();
+        let authority = CertificateAuthority::open(&stored, &keyring)?;
         let leaf = authority.issue(&self.names, now, &*self.random)?;
-        let row = leaf.seal(&self.keyring, now, &*self.random);
+        let row = leaf.seal(&keyring, now, &*self.random);
         self.writer
             .run(move |tx| Box::pin(async move { tx.certificate_add(&row).await }))
             .await

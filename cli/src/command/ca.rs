@@ -4,10 +4,8 @@
 //! the broker yet cannot ask it.
 
 use clap::Subcommand;
-use segura_broker::service::authority::AuthorityService;
-use segura_broker::startup::StartError;
+use segura_broker::local;
 use segura_model::api::CaAnswer;
-use segura_store::{OpenMode, OpenOptions, Store};
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -62,12 +60,8 @@ fn ask(context: &Context) -> Result<CaAnswer, CliError> {
 
 fn read(file: &ConfigFile, context: &Context) -> Result<CaAnswer, CliError> {
     let config = file.load(context)?;
-    context.block_on_server(async {
-        let options = OpenOptions::new(OpenMode::Reader);
-        let store = Store::open(&config.database, options).await.map_err(StartError::from)?;
-        let authority = AuthorityService::new(store).show().await?;
-        Ok::<_, CliError>(CaAnswer { pem: authority.pem, fingerprint: authority.fingerprint })
-    })
+    let authority = context.block_on_server(local::authority(&config))?;
+    Ok(CaAnswer { pem: authority.pem, fingerprint: authority.fingerprint })
 }
 
 /// Pairs of capital digits, as `init` and other tools print fingerprints.

@@ -1,5 +1,6 @@
 //! `segura dev`: a CI world on this machine, to try things in.
 
+mod scratch;
 mod token;
 mod up;
 
@@ -12,7 +13,8 @@ use crate::error::CliError;
 ///
 /// Issuers sign tokens shaped like those of GitHub, GitLab, Azure DevOps and
 /// Kubernetes, with keys made for this run; `segura dev token` mints one. Everything is
-/// in a scratch folder that is removed at the end, unless --dir names one to keep.
+/// in a scratch folder that is removed at the end, or at the next start if this one is
+/// killed, unless --dir names one to keep.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Example:

@@ -55,7 +55,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<u8, CliError> {
     if no_mask {
         print::warning("--no-mask: values in the command's output are not hidden");
     }
-    let client = context.client()?;
+    let (client, within) = (context.client()?, context.timeout()?);
     let identity = Identity::find(&identity, client.url(), context)?;
     let withheld = identity.token_vars();
     let task = Task {
@@ -67,7 +67,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<u8, CliError> {
     };
     context.block_on(async {
         let session_file = session_file.as_deref();
-        let fetched = fetch(&client, &identity, task.bindings, session_file).await?;
+        let fetched = fetch(&client, &identity, task.bindings, session_file, within).await?;
         run_task(&task, fetched).await
     })
 }

@@ -71,11 +71,11 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     }
     let place = Place::find(to, &context.env)?;
     let short = if allow_unmasked { ShortValues::LeaveVisible } else { ShortValues::Refuse };
-    let client = context.client()?;
+    let (client, within) = (context.client()?, context.timeout()?);
     let identity = Identity::find(&identity, client.url(), context)?;
     context.block_on(async {
         let Fetched { given, session, kept } =
-            fetch(&client, &identity, &bindings, session_file.as_deref()).await?;
+            fetch(&client, &identity, &bindings, session_file.as_deref(), within).await?;
         let handed = hand_over(&place, session.id, || {
             let bound = values::bind(&bindings, &given)?;
             values::masker(&bound, short)?;

@@ -4,6 +4,7 @@ mod fields;
 mod get;
 mod history;
 mod ls;
+mod overdue;
 mod put;
 mod rm;
 

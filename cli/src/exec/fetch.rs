@@ -7,7 +7,8 @@ use segura_model::api::{DeliveryAnswer, DeliveryRequest, SecretQuery};
 use segura_model::wanted::{Binding, WantedSecret};
 use segura_model::{Classify, Clock, Kind, SystemClock};
 use segura_plugins::{IdToken, Supply};
-use segura_sdk::{Client, SdkError, make_request_key};
+use segura_sdk::{Client, make_request_key};
+use tokio::time::{Instant, timeout_at};
 
 use super::ExecError;
 use super::identity::Identity;
@@ -26,13 +27,16 @@ pub(crate) struct Fetched {
 }
 
 /// Trade the job's identity for what the bindings want. `session_file` is where the
-/// user wants the session kept; a platform may have a place of its own.
+/// user wants the session kept; a platform may have a place of its own. `within` bounds
+/// the wait for a broker that is away.
 pub(crate) async fn fetch(
     client: &Client,
     identity: &Identity<'_>,
     bindings: &[Binding],
     session_file: Option<&Path>,
+    within: Duration,
 ) -> Result<Fetched, CliError> {
+    let deadline = Instant::now() + within;
     let wanted = unique(bindings);
     let mut file = open_kept(client, identity, session_file)?;
     if let Some(file) = &mut file
@@ -42,7 +46,7 @@ pub(crate) async fn fetch(
         return Ok(Fetched { given, session, kept: None });
     }
 
-    let answer = deliver(client, identity, wanted).await?;
+    let answer = deliver(client, identity, wanted, deadline).await?;
     let kept = Kept {
         url: client.url().to_owned(),
         id: answer.session.id,
@@ -126,53 +130,45 @@ async fn by_kept_session(
     Ok(Some((given, kept)))
 }
 
-/// One delivery; with a platform that gives a token whenever it is asked, again with a
-/// new one when the broker was away for longer than a token lives.
+/// One delivery, tried until the time is over. Where the platform gives a token whenever
+/// it is asked, each round has a new one: a broker may be away for longer than one lives.
 async fn deliver(
     client: &Client,
     identity: &Identity<'_>,
     wanted: Vec<WantedSecret>,
+    deadline: Instant,
 ) -> Result<DeliveryAnswer, CliError> {
     let mut request = new_request(&identity.token().await.map_err(ExecError::Platform)?, wanted);
-    for attempt in 1.. {
-        let error = match client.deliver(&request).await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
-        };
+    let mut error = match client.deliver(&request).await {
+        Ok(answer) => return Ok(answer),
+        Err(error) => error,
+    };
+    loop {
         let spent = error.code() == REPLAYED;
         if spent && identity.supply() == Supply::OnePerJob {
             return Err(ExecError::TokenSpent(Box::new(error)).into());
         }
-        if attempt == ATTEMPTS || !a_new_token_helps(&error, identity.supply()) {
+        let away = error.class().kind == Kind::Unavailable && !error.is_lasting();
+        if !away || Instant::now() + PAUSE >= deadline {
             return Err(error.into());
         }
-        tokio::time::sleep(PAUSE * attempt).await;
-        let token = identity.token().await.map_err(ExecError::Platform)?;
-        if token.text().matches(&request.token) {
-            // The same again: the client was patient with it already.
-            return Err(error.into());
+        tokio::time::sleep(PAUSE).await;
+        if identity.supply() != Supply::OnePerJob {
+            let token = identity.token().await.map_err(ExecError::Platform)?;
+            if !token.text().matches(&request.token) {
+                request = new_request(&token, request.secrets);
+            }
         }
-        request = new_request(&token, request.secrets);
+        match timeout_at(deadline, client.deliver(&request)).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(now)) => error = now,
+            Err(_) => return Err(error.into()),
+        }
     }
-    unreachable!("the last attempt returns")
 }
 
 fn new_request(token: &IdToken, secrets: Vec<WantedSecret>) -> DeliveryRequest {
     DeliveryRequest { token: token.text().clone(), request_key: make_request_key(), secrets }
-}
-
-fn a_new_token_helps(error: &SdkError, supply: Supply) -> bool {
-    let away = error.class().kind == Kind::Unavailable;
-    away && supply != Supply::OnePerJob && !is_lasting(error)
-}
-
-/// What is the same in a second, whatever the token: the wrong server answers.
-fn is_lasting(error: &SdkError) -> bool {
-    match error {
-        SdkError::Stranger { status } => !(502..=504).contains(status),
-        SdkError::Untrusted { .. } | SdkError::WrongName { .. } => true,
-        _ => false,
-    }
 }
 
 fn open_session(client: &Client, kept: &Kept, after: After) -> OpenSession {
@@ -191,7 +187,6 @@ fn unique(bindings: &[Binding]) -> Vec<WantedSecret> {
     wanted
 }
 
-const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 /// What the broker calls a token that was spent before.
 const REPLAYED: &str = "token-replayed";

@@ -24,13 +24,16 @@ pub(crate) fn failure(error: &CliError, format: Format) -> ExitCode {
         Format::Json => note(&machine(error).to_string()),
         Format::Person => person(error).lines().for_each(note),
     }
-    ExitCode::from(error.class().kind.exit_code())
+    ExitCode::from(match error {
+        CliError::Cancelled => CANCELLED,
+        other => other.class().kind.exit_code(),
+    })
 }
 
 /// Say why nothing happens yet.
 pub(crate) fn waiting(error: &SdkError) {
     let cause = root_cause(error).map(|cause| format!(" ({cause})")).unwrap_or_default();
-    note(&format!("waiting: {error}{cause}; trying again"));
+    note(&format!("waiting: {error}{cause}; trying again for as long as --timeout allows"));
 }
 
 /// Say that the command line was not understood, in the parser's words.
@@ -166,6 +169,8 @@ fn root_cause(error: &dyn Error) -> Option<String> {
     Some(cause.to_string())
 }
 
+/// What a shell reports of a program that Ctrl-C ended.
+const CANCELLED: u8 = 130;
 /// What a shell reports of a program that SIGPIPE ended; Rust's ignore the signal.
 const CLOSED_PIPE: u8 = 141;
 

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -44,7 +44,12 @@ pub(crate) enum Instead {
 impl Fake {
     /// A broker whose every secret has these fields.
     pub(crate) fn with_fields(fields: Value) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        Self::at(([127, 0, 0, 1], 0).into(), fields)
+    }
+
+    /// The same at this address.
+    pub(crate) fn at(address: SocketAddr, fields: Value) -> Self {
+        let listener = TcpListener::bind(address).expect("loopback");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let state = Arc::new(State { fields: Mutex::new(fields), ..State::default() });
         let theirs = Arc::clone(&state);

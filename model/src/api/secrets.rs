@@ -64,6 +64,10 @@ pub struct SecretAnswer {
     pub fields: FieldValues,
     /// What else is known of it.
     pub meta: SecretMeta,
+    /// Whether this version is older than `max_age`: it is given still, and should be
+    /// replaced.
+    #[serde(default)]
+    pub overdue: bool,
     /// Proof that this read is in the ledger: `rcp_…`.
     pub receipt: String,
 }
@@ -75,6 +79,9 @@ pub struct HistoryAnswer {
     pub path: SecretPath,
     /// What else is known of it.
     pub meta: SecretMeta,
+    /// Whether the current version is older than `max_age`.
+    #[serde(default)]
+    pub overdue: bool,
     /// Its versions.
     pub versions: Vec<VersionSummary>,
 }
@@ -199,6 +206,9 @@ pub struct SecretSummary {
     pub version: u32,
     /// What else is known of it.
     pub meta: SecretMeta,
+    /// Whether the current version is older than `max_age`.
+    #[serde(default)]
+    pub overdue: bool,
     /// When its first version was written.
     pub created_at: Timestamp,
     /// When it was last written.

@@ -92,12 +92,47 @@ pub struct CaAnswer {
     pub fingerprint: String,
 }
 
+/// `GET /api/v2/sys/keyring`: the keys that all others hang on, without any key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyringAnswer {
+    /// The generation of the root key that seals.
+    pub generation: u32,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// What opens the keyring: `a key file` or `a passphrase`.
+    pub guard: String,
+    /// The keys that wrap the data keys of secrets, oldest first; the last one seals.
+    pub wrapping_keys: Vec<WrappingKeySummary>,
+    /// How often one of them seals before the next takes over by itself.
+    pub seal_bound: i64,
+}
+
+/// A key that wraps data keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WrappingKeySummary {
+    /// Its number.
+    pub id: String,
+    /// How often it has sealed.
+    pub seals: i64,
+    /// When it was made.
+    pub made_at: Timestamp,
+}
+
 /// `POST /api/v2/sys/epoch`: refuse every session older than now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EpochRequest {
     /// Whose.
     pub scope: EpochScope,
+}
+
+/// Sessions were called off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EpochAnswer {
+    /// Whose.
+    pub scope: EpochScope,
+    /// How many were open.
+    pub sessions: u64,
 }
 
 /// Whose sessions an epoch ends.

@@ -130,6 +130,16 @@ impl SdkError {
         }
     }
 
+    /// Whether it is the same in a second, whatever is asked: a server that is not the
+    /// broker answers, or none may be believed.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Stranger { status } => !(502..=504).contains(status),
+            Self::Untrusted { .. } | Self::WrongName { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Sort an error of the HTTP client that came without an answer.
     pub(crate) fn lost(host: String, proxy: Option<String>, source: reqwest::Error) -> Self {
         match tls_error(&source) {

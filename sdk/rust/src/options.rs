@@ -26,10 +26,11 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// Longest wait for one attempt, from connecting to the last byte. 30 seconds.
     pub timeout: Duration,
-    /// How long to go on repeating a request that the broker cannot serve just now,
-    /// waits included. Zero means one attempt. 30 seconds.
+    /// How long to go on repeating a request that the broker cannot serve just now, in
+    /// all: attempts and waits. Only the first attempt may take longer, if `timeout` is.
+    /// Zero means one attempt. 30 seconds.
     pub patience: Duration,
-    /// Told once for each request that is repeated for longer than 2 seconds, and why:
+    /// Told once for each request that is repeated, before the first wait, and why:
     /// whoever watches should not wonder. Nobody unless said.
     pub on_wait: Option<fn(&SdkError)>,
     /// The `User-Agent` header.

@@ -88,6 +88,7 @@ pub(crate) struct Transport {
     http: reqwest::Client,
     base: Url,
     proxy: Option<String>,
+    timeout: Duration,
     patience: Duration,
     on_wait: Option<fn(&SdkError)>,
 }
@@ -101,7 +102,6 @@ impl Transport {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(options.connect_timeout)
-            .timeout(options.timeout)
             .user_agent(&options.user_agent);
         if let Some(certificates) = roots(&base, options)? {
             builder = builder.tls_certs_only(certificates);
@@ -111,8 +111,8 @@ impl Transport {
             builder = builder.proxy(proxy);
         }
         let http = builder.build().map_err(SdkError::Setup)?;
-        let ClientOptions { patience, on_wait, .. } = *options;
-        Ok(Self { http, base, proxy: proxy_name, patience, on_wait })
+        let ClientOptions { timeout, patience, on_wait, .. } = *options;
+        Ok(Self { http, base, proxy: proxy_name, timeout, patience, on_wait })
     }
 
     /// The URL of a route below the base: `api/v2/deliveries`.
@@ -142,16 +142,12 @@ impl Transport {
             .map_err(|error| SdkError::Answer { line: error.line(), column: error.column() })
     }
 
-    /// Send, and expect no content that matters.
-    pub(crate) async fn run(&self, call: Call<'_>) -> Result<(), SdkError> {
-        self.send(call).await.map(drop)
-    }
-
     async fn send(&self, call: Call<'_>) -> Result<Zeroizing<Vec<u8>>, SdkError> {
         let started = Instant::now();
         let mut to_tell = self.on_wait;
+        let mut bound = self.timeout;
         for attempts_made in 1.. {
-            let failure = match self.attempt(&call).await {
+            let failure = match self.attempt(&call, bound).await {
                 Ok(body) => return Ok(body),
                 Err(failure) if failure.may_repeat(call.repeat) => failure,
                 Err(failure) => return Err(failure.error),
@@ -160,20 +156,25 @@ impl Transport {
             let Some(pause) = pause(attempts_made, failure.retry_after, left, &TlsRandom) else {
                 return Err(failure.error);
             };
-            if started.elapsed() + pause > WORTH_TELLING
-                && let Some(tell) = to_tell.take()
-            {
+            if let Some(tell) = to_tell.take() {
                 tell(&failure.error);
             }
             tokio::time::sleep(pause).await;
+            // Else a broker that takes connections and says nothing would double the wait.
+            bound = self.timeout.min(left.saturating_sub(pause));
         }
         unreachable!("the attempts end when patience does")
     }
 
-    async fn attempt(&self, call: &Call<'_>) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    async fn attempt(
+        &self,
+        call: &Call<'_>,
+        bound: Duration,
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let mut request = self
             .http
             .request(call.method.clone(), call.url.clone())
+            .timeout(bound)
             .header(ACCEPT, "application/json, application/problem+json");
         if let Some((kind, body)) = &call.body {
             request = request.header(CONTENT_TYPE, kind).body(body.clone());
@@ -348,5 +349,3 @@ pub(crate) const SECRET_LIMIT: usize = 8 << 20;
 /// The most that is read of a delivery: 100 versions.
 pub(crate) const DELIVERY_LIMIT: usize = 128 << 20;
 const PROBLEM_LIMIT: usize = 1 << 20;
-/// From when on somebody may wonder whether anything happens.
-const WORTH_TELLING: Duration = Duration::from_secs(2);

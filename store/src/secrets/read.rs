@@ -5,7 +5,7 @@ use diesel_async::RunQueryDsl;
 use segura_model::name::Tag;
 use segura_model::{SecretPath, Timestamp};
 
-use super::{SecretHead, SecretMeta, SecretSlot, StoredVersion, VersionSummary};
+use super::{ListedSecret, SecretHead, SecretMeta, SecretSlot, StoredVersion, VersionSummary};
 use crate::backend::{Conn, on_backend};
 use crate::readers::read;
 use crate::schema::{secret_versions, secrets};
@@ -39,7 +39,7 @@ impl Store {
         prefix: &str,
         after: Option<&SecretPath>,
         limit: usize,
-    ) -> Result<Vec<SecretHead>, StoreError> {
+    ) -> Result<Vec<ListedSecret>, StoreError> {
         read!(self, |conn| list(conn, prefix, after, limit))
     }
 
@@ -133,12 +133,14 @@ async fn list(
     prefix: &str,
     after: Option<&SecretPath>,
     limit: usize,
-) -> Result<Vec<SecretHead>, StoreError> {
+) -> Result<Vec<ListedSecret>, StoreError> {
     let limit = i64::try_from(limit.min(LIST)).unwrap_or(0);
     let Some(end) = end_of_prefix(prefix) else { return Ok(Vec::new()) };
     let rows = on_backend!(conn, |conn, Db| {
         let mut query = secrets::table
-            .filter(secrets::version.gt(0))
+            .inner_join(secret_versions::table)
+            .filter(secret_versions::version.eq(secrets::version))
+            .select((secrets::all_columns, secret_versions::created_at))
             .order(secrets::path)
             .limit(limit)
             .into_boxed::<Db>();
@@ -148,9 +150,12 @@ async fn list(
         if let Some(after) = after {
             query = query.filter(secrets::path.gt(after.as_str()));
         }
-        query.load::<SecretRow>(conn).await
+        query.load::<(SecretRow, i64)>(conn).await
     })?;
-    rows.into_iter().map(SecretHead::try_from).collect()
+    let listed = |(row, written_at): (SecretRow, i64)| {
+        Ok(ListedSecret { head: row.try_into()?, written_at: Timestamp(written_at) })
+    };
+    rows.into_iter().map(listed).collect()
 }
 
 /// The first text after all that start with `prefix`; `None` when no path can start so.

@@ -53,7 +53,7 @@ async fn remove(world: &World, secret: &str) -> bool {
 async fn names(world: &World, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
     let after = after.map(path);
     let list = world.store.secret_list(prefix, after.as_ref(), limit).await.unwrap();
-    list.into_iter().map(|head| head.path.to_string()).collect()
+    list.into_iter().map(|listed| listed.head.path.to_string()).collect()
 }
 
 on_each_backend! {

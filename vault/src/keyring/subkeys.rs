@@ -5,6 +5,9 @@
 //! that hangs on it and is never reworded. The blobs sealed here say which generation
 //! sealed them, so that opening never means trying keys.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use aws_lc_rs::hmac;
 use segura_model::{BrokerId, Random, SecretBytes};
@@ -60,12 +63,8 @@ impl Hashing {
 impl Keyring {
     /// The keys that seal for one purpose.
     pub(crate) fn sealing(&self, purpose: Sealing) -> PurposeKeys {
-        let label = purpose.label();
-        let keys = self
-            .roots
-            .iter()
-            .map(|root| (root.generation, AeadKey::gcm_siv(&subkey(self.broker(), root, label))));
-        PurposeKeys { label, broker: self.broker(), keys: keys.collect() }
+        let held = ArcSwap::from_pointee(Held::of(self, purpose, self.generation()));
+        PurposeKeys { purpose, broker: self.broker(), held }
     }
 
     /// The key of the keyed hash for one purpose.
@@ -106,17 +105,47 @@ pub(crate) enum Unsealed {
 /// is authenticated along: the purpose, the broker id, format and generation, and the
 /// parts that say what the blob is of.
 pub(crate) struct PurposeKeys {
-    label: &'static str,
+    purpose: Sealing,
     broker: BrokerId,
+    held: ArcSwap<Held>,
+}
+
+/// The keys of one purpose, as of one look at the keyring.
+struct Held {
     /// By generation, oldest first; never empty.
     keys: Vec<(u32, AeadKey)>,
+    /// The generation that seals: one of them.
+    sealing: u32,
+}
+
+impl Held {
+    fn of(keyring: &Keyring, purpose: Sealing, sealing: u32) -> Self {
+        let key = |root| AeadKey::gcm_siv(&subkey(keyring.broker(), root, purpose.label()));
+        let keys: Vec<_> = keyring.roots.iter().map(|root| (root.generation, key(root))).collect();
+        let newest = keyring.generation();
+        let is_held = keys.iter().any(|(generation, _)| *generation == sealing);
+        Self { keys, sealing: if is_held { sealing } else { newest } }
+    }
+
+    fn find(&self, generation: u32) -> Option<&AeadKey> {
+        self.keys.iter().find(|(held, _)| *held == generation).map(|(_, key)| key)
+    }
 }
 
 impl PurposeKeys {
-    /// Seal under the newest generation.
+    /// Take the keys of a keyring that was rolled; all of them open, and the generation
+    /// that is named seals.
+    pub(crate) fn adopt(&self, keyring: &Keyring, sealing: u32) {
+        self.held.store(Arc::new(Held::of(keyring, self.purpose, sealing)));
+    }
+
+    /// Seal under the newest generation, or the one that is to seal until all nodes have
+    /// the newest.
     pub(crate) fn seal(&self, of: &[&[u8]], plaintext: &[u8], random: &dyn Random) -> Vec<u8> {
-        let (generation, key) = self.keys.last().expect("a keyring holds at least one root key");
-        let sealed = key.seal(self.context(*generation, of).bytes(), plaintext, random);
+        let held = self.held.load();
+        let generation = held.sealing;
+        let key = held.find(generation).expect("the generation that seals is held");
+        let sealed = key.seal(self.context(generation, of).bytes(), plaintext, random);
         [&[FORMAT], &generation.to_be_bytes()[..], &sealed].concat()
     }
 
@@ -128,17 +157,14 @@ impl PurposeKeys {
             return Err(Unsealed::Malformed);
         }
         let generation = u32::from_be_bytes(reader.array().ok_or(Unsealed::Malformed)?);
-        let (_, key) = self
-            .keys
-            .iter()
-            .find(|(held, _)| *held == generation)
-            .ok_or(Unsealed::Generation(generation))?;
+        let held = self.held.load();
+        let key = held.find(generation).ok_or(Unsealed::Generation(generation))?;
         key.open(self.context(generation, of).bytes(), reader.rest()).map_err(|_| Unsealed::Damaged)
     }
 
     fn context(&self, generation: u32, of: &[&[u8]]) -> Context {
         let context = Context::new("segura sealed 1")
-            .part(self.label.as_bytes())
+            .part(self.purpose.label().as_bytes())
             .part(&self.broker.to_bytes())
             .number(u64::from(FORMAT))
             .number(u64::from(generation));
@@ -206,5 +232,19 @@ mod tests {
         assert_eq!(keys.open(&[], &moved).unwrap_err(), Unsealed::Generation(3));
         moved[0] = 2;
         assert_eq!(keys.open(&[], &moved).unwrap_err(), Unsealed::Malformed);
+    }
+
+    #[test]
+    fn a_roll_that_is_adopted_opens_at_once_and_seals_when_it_is_told_to() {
+        let mut keyring = Keyring::make(&SystemRandom, NOON);
+        let keys = keyring.sealing(Sealing::SessionToken);
+        keyring.roll(&SystemRandom, NOON.plus(60)).unwrap();
+        let elsewhere = keyring.sealing(Sealing::SessionToken).seal(&[], b"new", &SystemRandom);
+        assert_eq!(keys.open(&[], &elsewhere).unwrap_err(), Unsealed::Generation(2));
+        keys.adopt(&keyring, 1);
+        assert_eq!(keys.open(&[], &elsewhere).unwrap().expose(), b"new");
+        assert_eq!(keys.seal(&[], b"x", &SystemRandom)[4], 1);
+        keys.adopt(&keyring, 2);
+        assert_eq!(keys.seal(&[], b"x", &SystemRandom)[4], 2);
     }
 }

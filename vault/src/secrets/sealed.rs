@@ -68,7 +68,7 @@ impl SealedSecret {
     /// Whether this version is older than the secret's maximum age. Such a version is
     /// handed out still; it should be replaced.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
-        self.head.meta.max_age.is_some_and(|age| now.since(self.created_at) > age)
+        self.head.meta.is_overdue(self.created_at, now)
     }
 
     /// Bytes of ciphertext, and a little for the rest: what a cache counts.

@@ -228,7 +228,7 @@ fn listing_goes_by_prefix_and_shows_no_value() {
             let after = after.map(path);
             let heads = world.secrets.list(prefix, after.as_ref(), limit).await.unwrap();
             assert!(!format!("{heads:?}").contains("canary"));
-            heads.into_iter().map(|head| head.path.to_string()).collect::<Vec<_>>()
+            heads.into_iter().map(|listed| listed.head.path.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(list("db/", None, 10).await, ["db/a", "db/b"]);
         assert_eq!(list("db/", None, 1).await, ["db/a"]);

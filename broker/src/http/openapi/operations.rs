@@ -220,13 +220,25 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "The certificate authority to trust.",
     ),
     answers::<api::SelfAnswer>("GET", "/api/v2/sys/self", "self_show", "Which operator this is."),
-    answers::<api::EpochRequest>(
+    answers::<api::EpochAnswer>(
         "POST",
         "/api/v2/sys/epoch",
         "epoch_raise",
         "Refuse every session of this scope from now on.",
     )
     .takes::<api::EpochRequest>(),
+    answers::<api::KeyringAnswer>(
+        "GET",
+        "/api/v2/sys/keyring",
+        "keyring_show",
+        "Which generations of keys there are, without any key.",
+    ),
+    answers::<api::KeyringAnswer>(
+        "POST",
+        "/api/v2/sys/keyring/roll",
+        "keyring_roll",
+        "Give the keyring a new generation; what the older ones sealed still opens.",
+    ),
     answers::<api::IssuerList>(
         "GET",
         "/api/v2/trust/issuers",

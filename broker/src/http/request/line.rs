@@ -99,6 +99,9 @@ impl Line {
     pub(super) fn finish(mut self, mut response: HttpResponse) -> HttpResponse {
         let error = response.extensions_mut().remove::<ApiError>();
         let error = error.or_else(|| foreign(&response));
+        if let Some(session) = error.as_ref().and_then(ApiError::refused_session) {
+            *self.notes.0.borrow_mut() = Some(format!("session {session}"));
+        }
         let mut response = match &error {
             Some(error) if !has_own_body(&response) => self.problem(error, &response),
             _ => response,

@@ -226,3 +226,22 @@ async fn a_read_says_in_the_log_whose_session_it_was() {
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.caller, Some(format!("session {}", given.session)));
 }
+
+#[actix_web::test]
+async fn a_refused_read_says_in_the_log_whose_session_it_was() {
+    let world = World::with_job().await;
+    let given = world.deliver(world.token("1", &json!({})), "k", &["app/login"]).await.unwrap();
+    let caller = Some(format!("session {}", given.session));
+    let read = |path: &str| {
+        let read = TestRequest::get().uri(&format!("/api/v2/a2a/secrets/{path}"));
+        read.insert_header(bearer(&given.token))
+    };
+    let outside = call(&world, read("other/none")).await;
+    assert_eq!((outside.status, outside.caller), (StatusCode::FORBIDDEN, caller.clone()));
+
+    let end = TestRequest::post().uri("/api/v2/sessions/self/end");
+    let ended = call(&world, end.insert_header(bearer(&given.token))).await;
+    assert_eq!(ended.status, StatusCode::OK);
+    let over = call(&world, read("app/login")).await;
+    assert_eq!((over.status, over.caller), (StatusCode::UNAUTHORIZED, caller));
+}

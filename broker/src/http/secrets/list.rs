@@ -20,11 +20,13 @@ pub(super) async fn secret_list(
 ) -> Result<Json<SecretList>, ApiError> {
     let SecretListQuery { prefix, after, limit } = query.0;
     let limit = page_size(limit);
-    let heads = app
+    let listed = app
         .secrets
         .list(prefix.as_ref(), after.as_ref(), limit, &operator, origin)
         .await
         .map_err(refused)?;
-    let next = heads.last().filter(|_| heads.len() == limit).map(|head| head.path.clone());
-    Ok(Json(SecretList { secrets: heads.into_iter().map(summary).collect(), next }))
+    let next = listed.last().filter(|_| listed.len() == limit).map(|last| last.head.path.clone());
+    let now = app.now();
+    let secrets = listed.into_iter().map(|one| summary(one, now)).collect();
+    Ok(Json(SecretList { secrets, next }))
 }

@@ -50,7 +50,7 @@ async fn by_session(
     let wanted = WantedSecret { path, field, version };
     let read = app.reads.read(token, wanted, origin).await.map_err(refused)?;
     note_caller(request, format_args!("session {}", read.session));
-    Ok(HttpResponse::Ok().json(secret(read.secret, read.receipt)))
+    Ok(HttpResponse::Ok().json(secret(read.secret, read.receipt, app.now())))
 }
 
 async fn by_operator(
@@ -64,18 +64,19 @@ async fn by_operator(
     match view {
         Some(SecretView::History) => {
             let history = app.secrets.history(&path, operator, origin).await.map_err(refused)?;
+            let overdue = history.is_overdue(app.now());
             let versions = history.versions.into_iter().map(|version| VersionSummary {
                 version: version.version,
                 created_at: version.created_at,
                 created_by: version.created_by,
             });
             let (meta, versions) = (meta(history.head.meta), versions.collect());
-            Ok(HttpResponse::Ok().json(HistoryAnswer { path, meta, versions }))
+            Ok(HttpResponse::Ok().json(HistoryAnswer { path, meta, overdue, versions }))
         }
         None => {
             let wanted = WantedSecret { path, field, version };
             let read = app.secrets.read(wanted, operator, origin).await.map_err(refused)?;
-            Ok(HttpResponse::Ok().json(secret(read.secret, read.receipt)))
+            Ok(HttpResponse::Ok().json(secret(read.secret, read.receipt, app.now())))
         }
     }
 }

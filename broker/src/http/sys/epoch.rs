@@ -1,7 +1,7 @@
 //! `POST /api/v2/sys/epoch`: call off every session of a scope that is open now.
 
 use actix_web::web::{Data, Json};
-use segura_model::api::EpochRequest;
+use segura_model::api::{EpochAnswer, EpochRequest};
 
 use crate::app::App;
 use crate::http::error::ApiError;
@@ -15,7 +15,8 @@ pub(super) async fn epoch_raise(
     origin: Origin,
     operator: Operator,
     StrictJson(request): StrictJson<EpochRequest>,
-) -> Result<Json<EpochRequest>, ApiError> {
-    app.epochs.raise(request.scope.clone(), &operator, origin).await?;
-    Ok(Json(request))
+) -> Result<Json<EpochAnswer>, ApiError> {
+    let EpochRequest { scope } = request;
+    let sessions = app.epochs.raise(scope.clone(), &operator, origin).await?;
+    Ok(Json(EpochAnswer { scope, sessions }))
 }

@@ -2,6 +2,7 @@
 
 mod ca;
 mod epoch;
+mod keyring;
 mod whoami;
 
 use actix_web::http::Method;
@@ -28,5 +29,17 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/v2/sys/epoch",
         access: Access::Operator(Permission::EpochRaise),
         to: || web::post().to(epoch::epoch_raise),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v2/sys/keyring",
+        access: Access::Operator(Permission::KeyringRead),
+        to: || web::get().to(keyring::keyring_show),
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/v2/sys/keyring/roll",
+        access: Access::Operator(Permission::KeyringRoll),
+        to: || web::post().to(keyring::keyring_roll),
     },
 ];

@@ -3,6 +3,7 @@
 use segura_model::api::MetaField;
 use segura_model::audit::{Actor, Event, Outcome};
 use segura_model::{Classify, Role, SecretPath};
+use segura_store::StoreError;
 
 use super::SecretServiceError;
 use crate::service::testing::{NOON, World, origin, put_of};
@@ -25,6 +26,17 @@ async fn an_administrator_reads_and_that_is_recorded() {
     let missing = "db/prod/none".parse().unwrap();
     let error = world.app.secrets.read(missing, &world.admin, origin()).await.unwrap_err();
     assert_eq!(error.class().code, "secret-missing");
+}
+
+#[tokio::test]
+async fn who_was_removed_since_the_request_was_let_in_reads_nothing() {
+    let world = World::with_job().await;
+    let (gone, _) = world.operator(Role::Admin).await;
+    world.app.operators.remove(gone.name.clone(), &world.admin, origin()).await.unwrap();
+    let wanted = "db/prod/password".parse().unwrap();
+    let error = world.app.secrets.read(wanted, &gone, origin()).await.unwrap_err();
+    assert_eq!(error.class(), StoreError::ActorGone.class());
+    assert!(world.records(Event::SecretRead).await.is_empty());
 }
 
 #[tokio::test]
@@ -101,7 +113,7 @@ async fn a_list_goes_down_from_a_path_and_on_from_another() {
         let listed =
             world.app.secrets.list(under.as_ref(), after.as_ref(), limit, &world.admin, origin());
         let heads = listed.await.unwrap();
-        heads.into_iter().map(|head| head.path.to_string()).collect::<Vec<_>>()
+        heads.into_iter().map(|listed| listed.head.path.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(list(Some("db/prod"), None, 10).await, ["db/prod", "db/prod/a", "db/prod/b"]);
     assert_eq!(list(Some("db/prod"), None, 2).await, ["db/prod", "db/prod/a"]);

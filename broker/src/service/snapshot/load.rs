@@ -36,8 +36,8 @@ pub(super) async fn everything(
         PolicySet::build(stored.iter().filter_map(|row| policy(&for_policies, row)).collect())
     })
     .await?;
-    let epochs = epochs(source).await?;
-    Ok(Snapshot { change, issuers, policies: Arc::new(policies), epochs: Arc::new(epochs) })
+    let (policies, epochs) = (Arc::new(policies), Arc::new(epochs(source).await?));
+    Ok(Snapshot { change, issuers, policies, epochs, keyring: change })
 }
 
 /// The snapshot after these changes.
@@ -50,8 +50,12 @@ pub(super) async fn changed(
     let names: BTreeSet<PolicyName> =
         of_kind(ChangeKind::Policy).filter_map(|change| change.key.parse().ok()).collect();
     // Every policy of a changed entry compiles anew, also one that did not before.
+    let keyring = match of_kind(ChangeKind::Keyring).next() {
+        Some(_) => changes.now,
+        None => before.keyring,
+    };
     if of_kind(ChangeKind::Issuer).next().is_some() || names.len() > MANY {
-        return everything(source, changes.now).await;
+        return Ok(Snapshot { keyring, ..everything(source, changes.now).await? });
     }
     let epochs = if of_kind(ChangeKind::Meta).any(|change| change.key == epochs::KEY) {
         Arc::new(epochs(source).await?)
@@ -63,7 +67,8 @@ pub(super) async fn changed(
     } else {
         Arc::new(replace_policies(source, &before, names).await?)
     };
-    Ok(Snapshot { change: changes.now, issuers: Arc::clone(&before.issuers), policies, epochs })
+    let (change, issuers) = (changes.now, Arc::clone(&before.issuers));
+    Ok(Snapshot { change, issuers, policies, epochs, keyring })
 }
 
 async fn epochs(source: &Source) -> Result<Epochs, StoreError> {

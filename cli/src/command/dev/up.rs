@@ -10,6 +10,7 @@ use segura_model::SystemClock;
 use segura_vault::SystemRandom;
 use serde_json::json;
 
+use super::scratch::Scratch;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::print::{self, Format};
@@ -28,9 +29,8 @@ pub(crate) struct World {
 /// Run `segura dev`.
 pub(crate) fn run(args: &World, context: &Context) -> Result<(), CliError> {
     startup::harden();
-    let scratch = tempfile::Builder::new().prefix("segura-dev-").tempdir();
-    let scratch =
-        scratch.map_err(|source| CliError::Write { path: "a scratch folder".into(), source })?;
+    let scratch = Scratch::make()
+        .map_err(|source| CliError::Write { path: "a scratch folder".into(), source })?;
     let folder = match &args.dir {
         Some(folder) => absolute(folder)?,
         None => scratch.path().join("world"),

@@ -9,6 +9,7 @@ use segura_model::api::{SecretAnswer, SecretQuery};
 use segura_model::wanted::WantedSecret;
 use segura_model::{FieldName, SecretText};
 
+use super::overdue;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::print::{self, Format};
@@ -37,6 +38,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
     let query = SecretQuery { version, field, ..SecretQuery::default() };
     let operator = context.operator()?;
     let answer = context.block_on(operator.secret_find(&path, &query))?;
+    overdue::warn(&answer.path, answer.meta.max_age, answer.overdue);
     if context.format() == Format::Json {
         return print::result(Format::Json, &answer, |_| String::new());
     }

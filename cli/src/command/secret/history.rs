@@ -3,6 +3,7 @@
 use segura_model::SecretPath;
 use segura_model::api::HistoryAnswer;
 
+use super::overdue;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::print::{self, Table};
@@ -20,6 +21,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
     let operator = context.operator()?;
     let history = context.block_on(operator.secret_history(&args.path))?;
+    overdue::warn(&args.path, history.meta.max_age, history.overdue);
     print::result(context.format(), &history, table)
 }
 

@@ -1,7 +1,7 @@
 //! `segura secret ls`: which secrets there are.
 
 use segura_model::SecretPath;
-use segura_model::api::{SecretList, SecretListQuery};
+use segura_model::api::{SecretList, SecretListQuery, SecretSummary};
 use segura_sdk::{Operator, SdkError};
 
 use crate::context::Context;
@@ -12,10 +12,14 @@ use crate::print::{self, Table};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   segura secret ls
+  segura secret ls --overdue
   segura secret ls db/prod --json")]
 pub(crate) struct Args {
     /// Only this path and those below it
     prefix: Option<SecretPath>,
+    /// Only secrets whose current version is older than their --max-age
+    #[arg(long)]
+    overdue: bool,
 }
 
 /// Run `segura secret ls`.
@@ -30,7 +34,7 @@ async fn all_pages(operator: &Operator, args: &Args) -> Result<SecretList, SdkEr
     let mut all = SecretList { secrets: Vec::new(), next: None };
     loop {
         let page = operator.secret_list(&query).await?;
-        all.secrets.extend(page.secrets);
+        all.secrets.extend(page.secrets.into_iter().filter(|one| one.overdue || !args.overdue));
         query.after = page.next;
         if query.after.is_none() {
             return Ok(all);
@@ -39,8 +43,10 @@ async fn all_pages(operator: &Operator, args: &Args) -> Result<SecretList, SdkEr
 }
 
 fn table(all: &SecretList) -> String {
-    let mut table =
-        Table::new(&["path", "version", "owner", "tags", "changed", "by", "expires"], "no secrets");
+    let mut table = Table::new(
+        &["path", "version", "owner", "tags", "changed", "by", "expires", "overdue"],
+        "no secrets",
+    );
     for secret in &all.secrets {
         let tags: Vec<_> = secret.meta.tags.iter().map(ToString::to_string).collect();
         table.row([
@@ -51,7 +57,14 @@ fn table(all: &SecretList) -> String {
             secret.changed_at.to_string(),
             secret.changed_by.clone(),
             secret.meta.expires_at.map(|at| at.to_string()).unwrap_or_default(),
+            overdue(secret),
         ]);
     }
     table.render()
+}
+
+/// The age that it has passed, in the words it was given in.
+fn overdue(secret: &SecretSummary) -> String {
+    let age = secret.meta.max_age.filter(|_| secret.overdue);
+    age.map(|age| format!("older than {age}")).unwrap_or_default()
 }

@@ -2,14 +2,14 @@
 
 use reqwest::Method;
 use segura_model::api::{
-    EndAnswer, EpochRequest, OperatorAdd, OperatorCredential, OperatorList, OperatorRotate,
-    RemovedAnswer, SelfAnswer, SessionList, SessionListQuery,
+    EndAnswer, EpochAnswer, EpochRequest, KeyringAnswer, OperatorAdd, OperatorCredential,
+    OperatorList, OperatorRotate, RemovedAnswer, SelfAnswer, SessionList, SessionListQuery,
 };
 use segura_model::{OperatorName, SessionId};
 
 use super::{ALL, Operator};
 use crate::error::SdkError;
-use crate::transport::{Call, Repeat};
+use crate::transport::Repeat;
 
 impl Operator {
     /// Who this operator is.
@@ -52,10 +52,18 @@ impl Operator {
         self.remove(&format!("api/v2/sessions/{id}")).await
     }
 
-    /// Refuse every session in scope that is older than now.
-    pub async fn epoch_raise(&self, request: &EpochRequest) -> Result<(), SdkError> {
-        let url = self.transport.url("api/v2/sys/epoch");
-        let call = Call::new(Method::POST, url).repeat(Repeat::Always).json(request)?;
-        self.transport.run(call.token(&self.token)).await
+    /// Which generations of keys there are, without any key.
+    pub async fn keyring(&self) -> Result<KeyringAnswer, SdkError> {
+        self.read("api/v2/sys/keyring", &ALL).await
+    }
+
+    /// Give the keyring a new generation. Takes some seconds: all nodes must learn of it.
+    pub async fn keyring_roll(&self) -> Result<KeyringAnswer, SdkError> {
+        self.send(Method::POST, "api/v2/sys/keyring/roll", Repeat::IfUnserved, &ALL).await
+    }
+
+    /// Call off every session in scope that is open now.
+    pub async fn epoch_raise(&self, request: &EpochRequest) -> Result<EpochAnswer, SdkError> {
+        self.send(Method::POST, "api/v2/sys/epoch", Repeat::Always, request).await
     }
 }
