@@ -237,6 +237,7 @@ mod tests {
         let health = Health {
             store: world.store().clone(),
             issuers: Box::new(move || issuers.issuers()),
+            refused_rows: Box::new(Arc::default),
             verifier: world.core.verifier.clone(),
             certificates: None,
             disk: disk.clone(),

@@ -157,7 +157,7 @@ impl Core {
     ) -> Result<Commit, StoreError> {
         for _ in 0..TRIES {
             entry.decided_at = Some(self.store().change_number().await?);
-            let all = self.store().operator_list().await?;
+            let all = self.store().operator_list(&*self.row_mac).await?;
             let is_there = |found: &StoredOperator| (found.id, found.role) == (by.id, by.role);
             if !all.iter().any(is_there) {
                 return Err(self.refuse_gone(by, origin).await);

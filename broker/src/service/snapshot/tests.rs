@@ -31,7 +31,8 @@ async fn a_node_whose_feed_is_silent_asks_before_it_decides() {
 #[tokio::test]
 async fn a_decision_does_not_wait_for_ever_behind_a_feed_that_is_silent() {
     let world = World::new().await;
-    let started = Snapshots::start(world.core.store().clone(), world.clock.clone(), 0).await;
+    let (store, row_mac) = (world.core.store().clone(), world.core.row_mac.clone());
+    let started = Snapshots::start(Source { store, row_mac }, world.clock.clone(), 0).await;
     let snapshots = Snapshots { turn_time: Duration::ZERO, ..started.unwrap() };
     let number = snapshots.held().change;
     // Somebody asks the feed, and gets no answer.
