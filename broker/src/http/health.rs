@@ -33,6 +33,7 @@ pub struct Health {
 }
 
 /// What the checks saw.
+#[derive(Debug)]
 pub struct Snapshot {
     /// `/readyz`.
     pub answer: ReadyAnswer,

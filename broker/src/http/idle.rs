@@ -11,12 +11,35 @@ use std::cell::{Cell, OnceCell};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::rt::net::TcpStream as Accepted;
 use actix_web::rt::task::JoinHandle;
+use segura_store::Count;
+
+/// How many connections there are, over all event loops. With TLS one counts from the end
+/// of its handshake.
+#[derive(Debug, Default)]
+pub struct Connections {
+    open: AtomicUsize,
+    accepted: Count,
+}
+
+impl Connections {
+    /// How many are open.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// How many there were.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.get()
+    }
+}
 
 /// One connection, for as long as the framework keeps it.
 struct Connection {
@@ -26,6 +49,7 @@ struct Connection {
     /// When it last began or ended to serve a request.
     since: Cell<Instant>,
     watch: OnceCell<JoinHandle<()>>,
+    all: Arc<Connections>,
 }
 
 /// A request is being served: its connection is not idle until this is dropped.
@@ -33,9 +57,12 @@ pub struct Serving(Rc<Connection>);
 
 /// What is done with every new connection, to be used with `HttpServer::on_connect`: it may
 /// be idle this long.
-pub fn watch(longest: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static {
+pub fn watch(
+    longest: Duration,
+    all: Arc<Connections>,
+) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static {
     move |accepted, extensions| {
-        if let Some(connection) = Connection::of(accepted) {
+        if let Some(connection) = Connection::of(accepted, &all) {
             let watch = actix_web::rt::spawn(close_idle(Rc::downgrade(&connection), longest));
             let _ = connection.watch.set(watch);
             extensions.insert(connection);
@@ -51,14 +78,18 @@ pub fn serving(request: &ServiceRequest) -> Option<Serving> {
 }
 
 impl Connection {
-    fn of(accepted: &dyn Any) -> Option<Rc<Self>> {
+    fn of(accepted: &dyn Any, all: &Arc<Connections>) -> Option<Rc<Self>> {
         let plain = accepted.downcast_ref::<Accepted>();
         let stream = plain.or_else(|| {
             let tls = accepted.downcast_ref::<TlsStream<Accepted>>()?;
             Some(tls.get_ref().0)
         })?;
+        let socket = stream.as_fd().try_clone_to_owned().ok()?.into();
+        all.accepted.raise();
+        all.open.fetch_add(1, Ordering::Relaxed);
         Some(Rc::new(Self {
-            socket: stream.as_fd().try_clone_to_owned().ok()?.into(),
+            socket,
+            all: Arc::clone(all),
             is_serving: Cell::new(false),
             since: Cell::new(Instant::now()),
             watch: OnceCell::new(),
@@ -77,6 +108,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        self.all.open.fetch_sub(1, Ordering::Relaxed);
         if let Some(watch) = self.watch.get() {
             watch.abort();
         }

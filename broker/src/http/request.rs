@@ -3,16 +3,19 @@
 //! Refused here are targets that two readers could understand differently: a path with
 //! percent-encoding, which the router would decode and nothing in a path of ours needs,
 //! empty and dot segments, an authority other than ours. With the disk nearly full the two
-//! exchange routes stop here, while operators can still work.
+//! exchange routes stop here, while operators can still work. More than the server can do
+//! stops here too (`gate`), without a line of its own: a log of refusals would be a load.
 
 use std::cell::RefCell;
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::Method;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
@@ -22,8 +25,10 @@ use segura_model::Class;
 
 use super::error::{ApiError, PROBLEM_JSON, to_json};
 use super::extract::{ClientAddr, RequestId};
-use super::idle;
+use super::gate::{Pulse, Why};
 use super::limits::{Edge, MAX_TARGET};
+use super::metrics::{RequestLabels, method_label};
+use super::{idle, routes};
 use crate::jobs::DiskLow;
 
 /// Wrap a request; to be used with `middleware::from_fn`.
@@ -32,22 +37,32 @@ pub async fn wrap<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let line = Line::start(&edge, &request);
+    let mut line = Line::start(&edge, &request);
     let _serving = idle::serving(&request);
     if let Err(error) = screen(&request, &edge) {
-        let response = line.finish(error.error_response(), None);
+        let response = line.finish(error.error_response());
         return Ok(request.into_response(response));
     }
-    let route = request.match_pattern();
+    let (route, queue) = routes::place(request.method(), request.path(), request.headers());
+    line.route = route;
+    let loop_wait = request.app_data::<Rc<Pulse>>().map_or(Duration::ZERO, |pulse| pulse.wait());
+    // Held until the answer is made.
+    let _pass = match edge.gate.admit(queue, loop_wait) {
+        Ok(pass) => pass,
+        Err(why) => {
+            let response = overloaded(why, line.id);
+            return Ok(request.into_response(line.finish(response)));
+        }
+    };
     match next.call(request).await {
         Ok(response) => {
             let (request, response) = response.into_parts();
-            let response = line.finish(response.map_into_boxed_body(), route);
+            let response = line.finish(response.map_into_boxed_body());
             Ok(ServiceResponse::new(request, response))
         }
         // Of a middleware inside, such as the guard of a route.
         Err(error) => {
-            let response = line.finish(error.error_response(), route);
+            let response = line.finish(error.error_response());
             Err(InternalError::from_response("refused", response).into())
         }
     }
@@ -75,8 +90,10 @@ struct Line {
     edge: Data<Edge>,
     id: segura_model::RequestId,
     started: Instant,
-    method: String,
-    client: String,
+    method: Method,
+    client: IpAddr,
+    /// The pattern of its route, once it is known.
+    route: &'static str,
     notes: Notes,
 }
 
@@ -90,14 +107,15 @@ impl Line {
             edge: edge.clone(),
             id,
             started: Instant::now(),
-            method: request.method().to_string(),
-            client: ClientAddr::of(request.request()).0.to_string(),
+            method: request.method().clone(),
+            client: ClientAddr::of(request.request()).0,
+            route: routes::NO_ROUTE,
             notes,
         }
     }
 
     /// Complete the response and write the line.
-    fn finish(self, mut response: HttpResponse, route: Option<String>) -> HttpResponse {
+    fn finish(self, mut response: HttpResponse) -> HttpResponse {
         let error = response.extensions_mut().remove::<ApiError>();
         let error = error.or_else(|| foreign(&response));
         let mut response = match &error {
@@ -112,7 +130,7 @@ impl Line {
         if let Ok(id) = HeaderValue::from_str(&self.id.to_string()) {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
         }
-        self.write(response.status(), error.as_ref(), &route.unwrap_or_else(|| "-".to_owned()));
+        self.write(response.status(), error.as_ref());
         response
     }
 
@@ -129,7 +147,7 @@ impl Line {
         problem.content_type(PROBLEM_JSON).body(to_json(&body))
     }
 
-    fn write(self, status: StatusCode, error: Option<&ApiError>, route: &str) {
+    fn write(self, status: StatusCode, error: Option<&ApiError>) {
         let elapsed = self.started.elapsed();
         let code = error.map_or("ok", |error| error.class().code);
         let outcome = match status.as_u16() {
@@ -137,7 +155,11 @@ impl Line {
             400..500 => "refused",
             _ => "failed",
         };
-        self.edge.metrics.observe(&self.method, route, outcome, code, elapsed);
+        let (method, route) = (method_label(&self.method), self.route);
+        self.edge.metrics.observe(&RequestLabels { method, route, outcome, code }, elapsed);
+        if code == OVERLOADED {
+            return;
+        }
         if let Some(chain) = error.and_then(ApiError::chain) {
             tracing::error!(request_id = %self.id, code, error = chain, "a request failed");
         }
@@ -145,9 +167,9 @@ impl Line {
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             request_id = %self.id,
-            method = self.method,
+            method = self.method.as_str(),
             route,
-            client = self.client,
+            client = %self.client,
             caller,
             outcome,
             code,
@@ -217,6 +239,26 @@ fn disk_low(low: &DiskLow) -> ApiError {
     ApiError::new(Class::unavailable("disk-low"), low.to_string())
 }
 
+/// Refuse what is more than the server can do. Clients that were refused together are not
+/// to come back together.
+fn overloaded(why: Why, id: segura_model::RequestId) -> HttpResponse {
+    let detail = match why {
+        Why::Operators => "operators have more requests open than the server serves at once",
+        Why::EventLoop | Why::Requests | Why::Writer => {
+            "the server has more requests than it can serve now: try again in a few seconds"
+        }
+    };
+    let error = ApiError::new(Class::unavailable(OVERLOADED), detail);
+    let mut response = error.error_response();
+    // The end of an id is chance.
+    let seconds = 1 + id.to_bytes()[15] % 3;
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(u16::from(seconds)));
+    response
+}
+
+/// The code of what the gate refuses.
+const OVERLOADED: &str = "overloaded";
+
 /// The routes that stop when the disk is nearly full.
 const EXCHANGES: [&str; 2] = ["/api/v2/deliveries", "/oauth2/token"];
 
@@ -231,7 +273,6 @@ const HEADERS: [(&str, &str); 4] = [
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use actix_web::middleware::from_fn;
     use actix_web::test::{TestRequest, call_service, init_service, read_body};
@@ -242,6 +283,7 @@ mod tests {
 
     use super::*;
     use crate::config::Size;
+    use crate::http::gate::{Gate, Line};
     use crate::http::metrics::Metrics;
     use crate::jobs::DiskGuard;
 
@@ -252,6 +294,8 @@ mod tests {
             clock: Arc::new(ManualClock::at(Timestamp(1_800_000_000))),
             random: Arc::new(SystemRandom),
             disk: Arc::new(disk),
+            gate: Gate::new(1, || Duration::ZERO),
+            connections: Arc::default(),
             metrics: Arc::new(Metrics::new()),
         })
     }
@@ -346,6 +390,33 @@ mod tests {
         assert_eq!(answer(post, full()).await.0, 400);
         let post = TestRequest::post().uri("/api/v2/deliveries");
         assert_eq!(answer(post, DiskGuard::idle()).await.2, "delivered");
+    }
+
+    #[actix_web::test]
+    async fn a_full_gate_refuses_jobs_alone_and_opens_again() {
+        let edge = edge(DiskGuard::idle());
+        let app = App::new()
+            .app_data(edge.clone())
+            .wrap(from_fn(wrap))
+            .route("/api/v2/deliveries", web::post().to(|| async { "delivered" }))
+            .route("/api/v2/trust/policies", web::get().to(|| async { "listed" }))
+            .route("/healthz", web::get().to(|| async { "alive" }));
+        let app = init_service(app).await;
+        let post = || TestRequest::post().uri("/api/v2/deliveries").to_request();
+        let pass = edge.gate.admit(Line::Jobs, Duration::ZERO).unwrap();
+        let refused = call_service(&app, post()).await;
+        assert_eq!(refused.status(), 503);
+        let after = refused.headers().get("retry-after").unwrap().to_str().unwrap();
+        assert!((1..=3).contains(&after.parse::<u8>().unwrap()), "{after}");
+        let problem = Problem::from_answer(503, &read_body(refused).await).unwrap();
+        assert_eq!(problem.code, "overloaded");
+        for uri in ["/api/v2/trust/policies", "/healthz"] {
+            let got = call_service(&app, TestRequest::get().uri(uri).to_request()).await;
+            assert_eq!(got.status(), 200, "{uri}");
+        }
+        drop(pass);
+        assert_eq!(call_service(&app, post()).await.status(), 200);
+        assert_eq!(edge.gate.in_flight(), [("jobs", 0), ("operators", 0)]);
     }
 
     #[actix_web::test]

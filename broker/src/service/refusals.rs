@@ -6,8 +6,9 @@
 //! under which id; the first of each owner and network are kept whole, so that an
 //! operator can open those ids.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use segura_model::api::{FailedCheck, SecretFault};
 use segura_model::audit::{Actor, Event, Outcome, Record, ReleasedPath};
@@ -135,19 +136,34 @@ pub struct Refusals {
     random: Arc<dyn Random>,
     owners: Quota<(IssuerId, String, String)>,
     strangers: Quota<(Option<IssuerId>, IpAddr)>,
+    /// How many were written down or counted, by reason code. Codes are a closed set.
+    counts: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Refusals {
     pub(crate) fn new(writer: Writer, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let owners = Quota::new(OWNER_QUOTA.0, OWNER_QUOTA.1);
         let strangers = Quota::new(STRANGER_QUOTA.0, STRANGER_QUOTA.1);
-        Self { writer, clock, random, owners, strangers }
+        Self { writer, clock, random, owners, strangers, counts: Mutex::default() }
+    }
+
+    /// How many there were since the start, by reason code.
+    pub(crate) fn counts(&self) -> Vec<(&'static str, u64)> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().map(|(code, count)| (*code, *count)).collect()
+    }
+
+    fn count(&self, class: Class) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(class.code).or_insert(0) += 1;
     }
 
     /// Refuse a stranger, whatever the number is.
     pub(crate) async fn stranger(&self, stranger: Stranger) -> Result<Refusal, StoreError> {
+        let class = stranger.class;
         let (refusal, entry) = self.estrange(stranger);
         self.writer.submit(entry).await?;
+        self.count(class);
         Ok(refusal)
     }
 
@@ -157,8 +173,9 @@ impl Refusals {
         number: ChangeNumber,
         stranger: Stranger,
     ) -> Result<Turned, StoreError> {
+        let class = stranger.class;
         let (refusal, entry) = self.estrange(stranger);
-        self.write(number, entry, refusal).await
+        self.write(number, entry, class, refusal).await
     }
 
     fn estrange(&self, stranger: Stranger) -> (Refusal, Entry) {
@@ -188,6 +205,7 @@ impl Refusals {
         let mut record = self.record(actor, origin, denial, class);
         record.detail = json!({ "tried": tried });
         self.writer.submit(Entry { records: vec![record], ..Entry::default() }).await?;
+        self.count(class);
         let detail = format!("this operator may not {tried}");
         Ok(Refusal { class, detail, denial, checks: Vec::new(), secrets: Vec::new() })
     }
@@ -228,7 +246,7 @@ impl Refusals {
         let Verdict { class, detail, secrets, .. } = verdict;
         let refusal = Refusal { class, detail, denial, checks, secrets };
         let entry = Entry { records: vec![record], ..Entry::default() };
-        self.write(case.snapshot.change, entry, refusal).await
+        self.write(case.snapshot.change, entry, class, refusal).await
     }
 
     async fn verified_stranger(
@@ -250,19 +268,21 @@ impl Refusals {
         } else {
             tally(case.origin, Some(issuer.clone()), verdict.class)
         };
-        self.write(case.snapshot.change, entry, told_nothing(denial)).await
+        self.write(case.snapshot.change, entry, verdict.class, told_nothing(denial)).await
     }
 
     async fn write(
         &self,
         decided_at: ChangeNumber,
         entry: Entry,
+        class: Class,
         refusal: Refusal,
     ) -> Result<Turned, StoreError> {
         let entry = Entry { decided_at: Some(decided_at), ..entry };
         match self.writer.submit(entry).await? {
             Commit::Stale { now } => Ok(Turned::Overtaken(now)),
             Commit::Done { .. } | Commit::SessionEnded | Commit::Spent(_) => {
+                self.count(class);
                 Ok(Turned::Away(refusal))
             }
         }

@@ -11,6 +11,7 @@ use actix_web::{App as HttpApp, HttpServer};
 
 use super::{Shared, StartError};
 use crate::config::{Config, Limits};
+use crate::http::gate::Pulse;
 use crate::http::{health, idle, metrics, openapi, request, routes};
 use crate::net::listen;
 use crate::tls::{Certificates, server_config};
@@ -110,11 +111,13 @@ fn main_server(
     let limits = shared.config.limits.clone();
     let workers = limits.workers.unwrap_or_else(processors);
     let shared = shared.clone();
+    let connections = shared.edge.connections.clone();
     let server = HttpServer::new(move || {
         HttpApp::new()
             .app_data(shared.edge.clone())
             .app_data(shared.health.clone())
             .app_data(Data::from(shared.app.clone()))
+            .app_data(Pulse::start(&shared.edge.gate))
             .wrap(from_fn(request::wrap))
             .configure(health::configure)
             .configure(openapi::configure)
@@ -122,7 +125,7 @@ fn main_server(
     });
     // An answer has as long to be read as a body has to be sent.
     let idle = limits.keep_alive.max(limits.body_time);
-    let server = bounded!(server, &limits, workers).on_connect(idle::watch(idle));
+    let server = bounded!(server, &limits, workers).on_connect(idle::watch(idle, connections));
     match tls {
         Some(config) => Ok(server.listen_rustls_0_23(listener, config)?.run()),
         None => Ok(server.listen(listener)?.run()),
@@ -131,11 +134,12 @@ fn main_server(
 
 fn metrics_server(listener: TcpListener, shared: &Arc<Shared>) -> std::io::Result<HttpTask> {
     let limits = Limits { connections: METRICS_CONNECTIONS, ..shared.config.limits.clone() };
-    let (metrics, health) = (Data::from(shared.metrics.clone()), shared.health.clone());
+    let shared = shared.clone();
     let server = HttpServer::new(move || {
         HttpApp::new()
-            .app_data(metrics.clone())
-            .app_data(health.clone())
+            .app_data(shared.edge.clone())
+            .app_data(shared.health.clone())
+            .app_data(Data::from(shared.app.clone()))
             .route("/metrics", get().to(metrics::scrape))
     });
     Ok(bounded!(server, &limits, 1).listen(listener)?.run())

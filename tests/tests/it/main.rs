@@ -7,6 +7,7 @@ mod exec;
 mod main_job;
 mod nodes;
 mod operators;
+mod overload;
 mod pipelines;
 mod provider;
 mod refusals;
