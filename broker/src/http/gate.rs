@@ -32,7 +32,7 @@ const BEAT: Duration = Duration::from_millis(10);
 /// Who a request is for, as far as the gate tells them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
-    /// Nobody in particular: too cheap to refuse.
+    /// A probe, or nobody in particular: never refused.
     Free,
     /// A job.
     Jobs,

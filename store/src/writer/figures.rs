@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(figures.oldest_wait(), Duration::ZERO);
         let came = Instant::now();
         figures.comes(came);
-        figures.comes(came + Duration::from_secs(60));
+        figures.comes(came + Duration::from_mins(1));
         std::thread::sleep(Duration::from_millis(2));
         assert!(figures.oldest_wait() >= Duration::from_millis(2));
         figures.taken(came, true);

@@ -101,7 +101,9 @@ impl Task {
     fn note_waits(&self, inbox: &[Waiting], more: bool) {
         let now = Instant::now();
         let figures = &self.shared.figures;
-        inbox.iter().for_each(|waiting| figures.waits.add_time(now - waiting.since));
+        for waiting in inbox {
+            figures.waits.add_time(now - waiting.since);
+        }
         figures.taken(inbox.last().map_or(now, |waiting| waiting.since), more);
     }
 
