@@ -25,7 +25,7 @@ impl Page<'_> {
         &mut self,
         name: &str,
         help: &str,
-        value: impl EncodeGaugeValue,
+        value: impl EncodeGaugeValue + Copy,
     ) -> fmt::Result {
         self.0.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
     }
