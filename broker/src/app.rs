@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::rt::task::JoinHandle;
 use segura_model::{Class, Classify, Clock, Random, Timestamp};
-use segura_store::{HeadMac, RefusedRow, Store, Writer};
+use segura_store::{HeadMac, RefusedRow, Store, Writer, WriterFigures};
 use segura_vault::{Keyring, LedgerMac, OperatorTokens, SecretsError};
 
 use crate::config::Config;
@@ -20,6 +20,7 @@ use crate::service::operators::OperatorService;
 use crate::service::reads::ReadService;
 use crate::service::secrets::SecretService;
 use crate::service::sessions::SessionService;
+use crate::service::snapshot::CacheFigures;
 use crate::service::trust::TrustService;
 use crate::service::whoami::WhoamiService;
 use crate::service::{Core, CoreParts};
@@ -54,6 +55,21 @@ impl Classify for AssembleError {
     fn class(&self) -> Class {
         self.0.class()
     }
+}
+
+/// What the application counts, for whoever watches the server.
+#[derive(Debug)]
+pub struct Figures {
+    /// What is held in memory.
+    pub cache: CacheFigures,
+    /// Refusals since the start, by reason code.
+    pub refusals: Vec<(&'static str, u64)>,
+    /// Orders that wait for the writer.
+    pub waiting: usize,
+    /// Orders that may wait for it.
+    pub queue_limit: usize,
+    /// The writer's own.
+    pub writer: Arc<WriterFigures>,
 }
 
 /// Every service of the broker.
@@ -160,7 +176,19 @@ impl App {
         }
     }
 
-    /// The time, by this server's clock.
+    /// What is counted.
+    pub fn figures(&self) -> Figures {
+        let writer = &self.core.writer;
+        Figures {
+            cache: self.core.snapshots.figures(),
+            refusals: self.core.refusals.counts(),
+            waiting: writer.waiting(),
+            queue_limit: writer.queue_limit(),
+            writer: Arc::clone(writer.figures()),
+        }
+    }
+
+    /// The time that decisions are made by.
     pub fn now(&self) -> Timestamp {
         self.core.clock.now()
     }

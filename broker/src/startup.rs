@@ -25,6 +25,7 @@ use segura_vault::{Keyring, LedgerMac, TrustMac, WrappedKeyring};
 
 use crate::app::{App, Parts};
 use crate::config::{Config, GuardSource, Tls, check_folder};
+use crate::http::gate::Gate;
 use crate::http::health::Health;
 use crate::http::limits::Edge;
 use crate::http::metrics::Metrics;
@@ -55,7 +56,6 @@ struct Shared {
     config: Config,
     edge: Data<Edge>,
     health: Data<Health>,
-    metrics: Arc<Metrics>,
 }
 
 /// Build a server from its settings.
@@ -89,7 +89,7 @@ pub async fn build_world(
     let disk = Arc::new(disk_guard(&config));
     let sockets = Sockets::open(&config, certificates.clone())?;
     let jobs = background(&app, &ground, &disk, source.zip(certificates.clone()));
-    let metrics = Arc::new(Metrics::new());
+    let gate = gate(&config, &ground.writer);
     let (issuers, refused) = (app.clone(), app.clone());
     let Ground { store, verifier, clock, random, writer_task, .. } = ground;
     let health = Health {
@@ -107,10 +107,12 @@ pub async fn build_world(
         clock,
         random,
         disk,
-        metrics: metrics.clone(),
+        gate,
+        connections: Arc::default(),
+        metrics: Arc::new(Metrics::new()),
     };
     let (edge, health) = (Data::new(edge), Data::new(health));
-    let shared = Arc::new(Shared { app, config, edge, health, metrics });
+    let shared = Arc::new(Shared { app, config, edge, health });
     Ok(Server { sockets, shared, jobs, writer_task })
 }
 
@@ -253,6 +255,11 @@ async fn first_certificate(source: &CertificateSource) -> Result<Shown, StartErr
         }
         CertificateSource::Managed(managed) => managed.current().await?,
     })
+}
+
+fn gate(config: &Config, writer: &Writer) -> Arc<Gate> {
+    let figures = Arc::clone(writer.figures());
+    Gate::new(config.limits.requests, move || figures.oldest_wait())
 }
 
 fn disk_guard(config: &Config) -> DiskGuard {

@@ -55,5 +55,6 @@ pub use store::{Backend, OpenMode, OpenOptions, Store};
 pub use tx::{BoxFuture, Tx};
 pub use url::DatabaseUrl;
 pub use writer::{
-    Commit, Entry, SessionStep, Spend, SpentToken, Tally, Writer, WriterOptions, WriterTask,
+    Commit, Count, Entry, SessionStep, Spend, SpentToken, Spread, Tally, Writer, WriterFigures,
+    WriterOptions, WriterTask,
 };

@@ -122,6 +122,14 @@ impl Tx {
     }
 }
 
+impl Store {
+    /// How many sessions are open at `now`; no more than `most` that are not yet past their
+    /// time are looked through.
+    pub async fn session_count(&self, now: Timestamp, most: usize) -> Result<usize, StoreError> {
+        read!(self, |conn| count(conn, now, most))
+    }
+}
+
 impl NewSession {
     /// Check the bounds of what came from outside.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
@@ -152,6 +160,17 @@ async fn find(conn: &mut Conn, id: SessionId) -> Result<Option<StoredSession>, S
     let query = sessions::table.find(id.to_string());
     let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
     row.map(StoredSession::try_from).transpose()
+}
+
+async fn count(conn: &mut Conn, now: Timestamp, most: usize) -> Result<usize, StoreError> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    // The index on the expiry bounds what is looked through to the longest session's time.
+    let open = sessions::table
+        .filter(sessions::expires_at.gt(now.0))
+        .select(sessions::ended_at)
+        .limit(most);
+    let ends = on_backend!(conn, |conn| open.load::<Option<i64>>(conn).await)?;
+    Ok(ends.iter().filter(|end| end.is_none()).count())
 }
 
 async fn list(

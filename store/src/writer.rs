@@ -8,6 +8,7 @@
 mod arrays;
 mod batch;
 mod entry;
+mod figures;
 mod line;
 mod order;
 mod postgres;
@@ -18,6 +19,7 @@ mod tip;
 mod unit;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use diesel::result::Error as DieselError;
 use segura_model::{Clock, Random};
@@ -26,7 +28,7 @@ use tokio::task::JoinHandle;
 
 use self::batch::Batch;
 use self::order::Order;
-use self::task::Job;
+use self::task::{Job, Waiting};
 use self::tip::Placed;
 use self::unit::{Hold, Unit};
 use crate::migrate::Demand;
@@ -34,6 +36,7 @@ use crate::tallies::{Book, Counts};
 use crate::{BoxFuture, HeadMac, RowMac, Store, StoreError, Tx};
 
 pub use entry::{Commit, Entry, SessionStep, Spend, SpentToken, Tally};
+pub use figures::{Count, Spread, WriterFigures};
 
 /// How to start a writer.
 #[derive(Clone)]
@@ -54,7 +57,8 @@ pub struct WriterOptions {
 #[derive(Clone)]
 pub struct Writer {
     store: Store,
-    queue: mpsc::Sender<Job>,
+    queue: mpsc::Sender<Waiting>,
+    figures: Arc<WriterFigures>,
 }
 
 /// The writer at work; it ends when told to, or when the last [`Writer`] is dropped.
@@ -73,17 +77,28 @@ impl Writer {
         store.check_schema(Demand::Current).await?;
         let (queue, jobs) = mpsc::channel(options.queue.max(1));
         let (stop, stopping) = oneshot::channel();
-        let task = task::Task::start(store.clone(), options).await?;
+        let figures = Arc::new(WriterFigures::new());
+        let task = task::Task::start(store.clone(), options, Arc::clone(&figures)).await?;
         let running = store.connector().runtime().spawn(async move {
             task.serve(jobs, stopping).await;
             drop(claim);
         });
-        Ok((Self { store, queue }, WriterTask { stop, running }))
+        Ok((Self { store, queue, figures }, WriterTask { stop, running }))
     }
 
     /// The database this writes to.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What the writer counts and times.
+    pub fn figures(&self) -> &Arc<WriterFigures> {
+        &self.figures
+    }
+
+    /// How many requests may wait in the queue.
+    pub fn queue_limit(&self) -> usize {
+        self.queue.max_capacity()
     }
 
     /// How many requests wait in the queue now.
@@ -140,7 +155,9 @@ impl Writer {
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {
-        self.queue.try_send(job).map_err(|error| match error {
+        let since = Instant::now();
+        self.figures.comes(since);
+        self.queue.try_send(Waiting { job, since }).map_err(|error| match error {
             mpsc::error::TrySendError::Closed(_) => StoreError::Stopped,
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
         })
@@ -172,6 +189,7 @@ struct Shared {
     head_mac: Arc<dyn HeadMac>,
     row_mac: Arc<dyn RowMac>,
     book: Mutex<Book>,
+    figures: Arc<WriterFigures>,
 }
 
 impl Shared {

@@ -253,6 +253,15 @@ send. Without any, `issuers` in `server.data_dir`.",
     key("limits", "workers", Form::Count, Some("0"), "0", "Event loops; 0 is one per processor."),
     key(
         "limits",
+        "requests",
+        Form::Count,
+        Some("2048"),
+        "2048",
+        "Requests of jobs served at once; one more is answered with 503. So is what comes
+while those that were let in wait too long.",
+    ),
+    key(
+        "limits",
         "queue",
         Form::Count,
         Some("4096"),

@@ -108,6 +108,8 @@ pub struct Limits {
     pub shutdown_time: Duration,
     /// Event loops; `None` is one per processor.
     pub workers: Option<usize>,
+    /// Requests of jobs served at once.
+    pub requests: usize,
     /// Requests that wait for the writer.
     pub queue: usize,
     /// Below this much free disk, exchanges stop.

@@ -183,6 +183,7 @@ impl Reader<'_> {
         let keep_alive = self.time("keep_alive", 0..=3_600);
         let shutdown_time = self.time("shutdown_time", 0..=3_600);
         let workers = self.count("workers", 0..=1_024);
+        let requests = self.count("requests", 1..=1_000_000);
         let queue = self.count("queue", 1..=1_000_000);
         let min_free_disk = self.parse("limits", "min_free_disk");
         let keys_max_stale = self.time("keys_max_stale", 300..=30 * 86_400);
@@ -196,6 +197,7 @@ impl Reader<'_> {
             keep_alive: keep_alive?,
             shutdown_time: shutdown_time?,
             workers: Some(workers?).filter(|workers| *workers > 0),
+            requests: requests?,
             queue: queue?,
             min_free_disk: min_free_disk?,
             keys_max_stale: keys_max_stale?,

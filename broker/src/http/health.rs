@@ -46,6 +46,7 @@ pub struct Health {
 }
 
 /// What the checks saw.
+#[derive(Debug)]
 pub struct Snapshot {
     /// How the server itself is.
     own: Vec<ReadyCheck>,

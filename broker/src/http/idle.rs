@@ -9,10 +9,44 @@
 use std::cell::{Cell, OnceCell};
 use std::net::{Shutdown, TcpStream};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::rt::task::JoinHandle;
+use segura_store::Count;
+
+/// How many connections there are, over all event loops. With TLS one counts from the end
+/// of its handshake.
+#[derive(Debug, Default)]
+pub struct Connections {
+    open: AtomicUsize,
+    accepted: Count,
+    refused: Count,
+}
+
+impl Connections {
+    /// How many are open.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// How many there were.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.get()
+    }
+
+    /// Count one that was closed because its address has too many.
+    pub fn refuse(&self) {
+        self.refused.raise();
+    }
+
+    /// How many were closed so.
+    pub fn refused(&self) -> u64 {
+        self.refused.get()
+    }
+}
 
 use crate::net::Stream;
 
@@ -24,6 +58,7 @@ struct Connection {
     /// When it last began or ended to serve a request.
     since: Cell<Instant>,
     watch: OnceCell<JoinHandle<()>>,
+    all: Arc<Connections>,
 }
 
 /// A request is being served: its connection is not idle until this is dropped.
@@ -31,9 +66,12 @@ pub struct Serving(Rc<Connection>);
 
 /// What is done with every new connection, to be used with `on_connect_ext`: it may be idle
 /// this long.
-pub fn watch(longest: Duration) -> impl Fn(&Stream, &mut Extensions) + 'static {
+pub fn watch(
+    longest: Duration,
+    all: Arc<Connections>,
+) -> impl Fn(&Stream, &mut Extensions) + 'static {
     move |stream, extensions| {
-        if let Ok(connection) = Connection::of(stream) {
+        if let Ok(connection) = Connection::of(stream, &all) {
             let watch = actix_web::rt::spawn(close_idle(Rc::downgrade(&connection), longest));
             let _ = connection.watch.set(watch);
             extensions.insert(connection);
@@ -49,9 +87,13 @@ pub fn serving(request: &ServiceRequest) -> Option<Serving> {
 }
 
 impl Connection {
-    fn of(stream: &Stream) -> std::io::Result<Rc<Self>> {
+    fn of(stream: &Stream, all: &Arc<Connections>) -> std::io::Result<Rc<Self>> {
+        let socket = stream.socket()?;
+        all.accepted.raise();
+        all.open.fetch_add(1, Ordering::Relaxed);
         Ok(Rc::new(Self {
-            socket: stream.socket()?,
+            socket,
+            all: Arc::clone(all),
             is_serving: Cell::new(false),
             since: Cell::new(Instant::now()),
             watch: OnceCell::new(),
@@ -70,6 +112,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        self.all.open.fetch_sub(1, Ordering::Relaxed);
         if let Some(watch) = self.watch.get() {
             watch.abort();
         }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use segura_model::{Clock, Random};
 
+use super::gate::Gate;
+use super::idle::Connections;
 use super::metrics::Metrics;
 use crate::jobs::DiskGuard;
 use crate::net::Network;
@@ -24,6 +26,10 @@ pub struct Edge {
     pub random: Arc<dyn Random>,
     /// Stops exchanges when the disk fills up.
     pub disk: Arc<DiskGuard>,
+    /// Refuses what is more than the server can do.
+    pub gate: Arc<Gate>,
+    /// Counts connections.
+    pub connections: Arc<Connections>,
     /// Counts and times.
     pub metrics: Arc<Metrics>,
 }

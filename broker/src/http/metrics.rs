@@ -1,168 +1,117 @@
 //! What is counted and timed, for Prometheus, on a listener of its own.
 //!
 //! Labels come from closed sets: the route's pattern, never a path; a code of ours, never
-//! a text. An issuer's id is a label because operators make those, not callers.
-//! `docs/reference/metrics.md` lists them.
+//! a text. An issuer's id is a label because operators make those, not callers. A request
+//! is counted without an allocation once its labels have been seen; what others keep
+//! anyway is looked up when it is asked for (`readings`). `docs/reference/metrics.md`
+//! lists every name, and a test holds it to that.
 
-use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+mod page;
+mod process;
+mod readings;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::HttpResponse;
+use actix_web::http::Method;
 use actix_web::web::Data;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use segura_model::api::ReadyState;
+use segura_store::Store;
+use tokio::sync::Mutex;
 
-use super::health::{Health, Snapshot};
+use self::process::Process;
+use self::readings::Readings;
+use super::health::Health;
+use super::limits::Edge;
+use crate::app::App;
 
-/// Every metric of the process.
+/// What is kept as requests come.
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     seconds: Family<RouteLabels, Histogram>,
-    connections_refused: Counter,
-    checks: Family<CheckLabels, Gauge>,
-    key_age: Family<IssuerLabels, Gauge>,
-    issuer_keys: Family<IssuerLabels, Gauge>,
-    certificate_expiry: Gauge,
-    disk_free: Gauge<u64, AtomicU64>,
+    sessions: Mutex<Counted>,
 }
 
+/// What is known of a request that was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    method: String,
-    route: String,
-    outcome: &'static str,
-    code: &'static str,
+pub struct RequestLabels {
+    /// One that is routed, or `other`.
+    pub method: &'static str,
+    /// The pattern of its route.
+    pub route: &'static str,
+    /// `granted`, `refused` or `failed`.
+    pub outcome: &'static str,
+    /// `ok`, or the code of the error.
+    pub code: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
-    route: String,
+    route: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CheckLabels {
-    check: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct IssuerLabels {
-    issuer: String,
+/// How many sessions were open, and when they were counted.
+#[derive(Default)]
+struct Counted {
+    at: Option<Instant>,
+    sessions: Option<usize>,
 }
 
 impl Metrics {
     /// All metrics, at zero.
     pub fn new() -> Self {
-        let mut metrics = Self {
-            registry: Registry::with_prefix("segura"),
-            requests: Family::default(),
-            seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
-            connections_refused: Counter::default(),
-            checks: Family::default(),
-            key_age: Family::default(),
-            issuer_keys: Family::default(),
-            certificate_expiry: Gauge::default(),
-            disk_free: Gauge::default(),
-        };
-        metrics.register();
-        metrics
-    }
-
-    /// Count and time a request.
-    pub fn observe(
-        &self,
-        method: &str,
-        route: &str,
-        outcome: &'static str,
-        code: &'static str,
-        elapsed: Duration,
-    ) {
-        let route = route.to_owned();
-        // A method is text of the caller's; those we route are all there is to tell apart.
-        let method = if METHODS.contains(&method) { method } else { "other" }.to_owned();
-        self.seconds
-            .get_or_create(&RouteLabels { route: route.clone() })
-            .observe(elapsed.as_secs_f64());
-        self.requests.get_or_create(&RequestLabels { method, route, outcome, code }).inc();
-    }
-
-    /// Count a connection that was closed because its address has too many.
-    pub fn refuse_connection(&self) {
-        self.connections_refused.inc();
-    }
-
-    /// The text that Prometheus reads.
-    fn render(&self, snapshot: &Snapshot) -> String {
-        for check in snapshot.checks() {
-            let labels = CheckLabels { check: check.name.clone() };
-            self.checks.get_or_create(&labels).set(match check.state {
-                ReadyState::Ready => 0,
-                ReadyState::Warning => 1,
-                ReadyState::Down => 2,
-            });
-        }
-        // Issuers that were removed must not be reported for ever.
-        self.key_age.clear();
-        self.issuer_keys.clear();
-        for status in &snapshot.keys {
-            let labels = IssuerLabels { issuer: status.issuer.to_string() };
-            self.key_age.get_or_create(&labels).set(status.age.unwrap_or(-1));
-            let count = i64::try_from(status.keys).unwrap_or(i64::MAX);
-            self.issuer_keys.get_or_create(&labels).set(count);
-        }
-        self.certificate_expiry.set(snapshot.certificate_ends.map_or(0, |ends| ends.0));
-        self.disk_free.set(snapshot.disk_free);
-        let mut text = String::new();
-        encode(&mut text, &self.registry).expect("writing to a string does not fail");
-        text
-    }
-
-    fn register(&mut self) {
+        let requests = Family::default();
+        let seconds = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> _);
+        let mut registry = Registry::with_prefix("segura");
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        let Self { registry, .. } = self;
         registry.register("build", "The version that runs", version);
-        registry.register("http_requests", "Requests answered", self.requests.clone());
+        registry.register("http_requests", "Requests answered", requests.clone());
         registry.register_with_unit(
             "http_request_duration",
             "Time from a request's head to its answer",
             Unit::Seconds,
-            self.seconds.clone(),
+            seconds.clone(),
         );
-        registry.register(
-            "connections_refused",
-            "Connections closed because their address has too many",
-            self.connections_refused.clone(),
-        );
-        registry.register(
-            "check",
-            "What /readyz says: 0 ready, 1 warning, 2 down",
-            self.checks.clone(),
-        );
-        registry.register_with_unit(
-            "issuer_keys_age",
-            "Time since an issuer vouched for the keys in use; -1 without keys",
-            Unit::Seconds,
-            self.key_age.clone(),
-        );
-        registry.register("issuer_keys", "Usable keys of an issuer", self.issuer_keys.clone());
-        registry.register(
-            "certificate_expiry_timestamp_seconds",
-            "When the server's certificate ends; 0 without TLS",
-            self.certificate_expiry.clone(),
-        );
-        registry.register_with_unit(
-            "disk_free",
-            "Free disk under the data directory",
-            Unit::Bytes,
-            self.disk_free.clone(),
-        );
+        Self { registry, requests, seconds, sessions: Mutex::default() }
+    }
+
+    /// Count and time a request.
+    pub fn observe(&self, labels: &RequestLabels, elapsed: Duration) {
+        let route = RouteLabels { route: labels.route };
+        self.seconds.get_or_create(&route).observe(elapsed.as_secs_f64());
+        self.requests.get_or_create(labels).inc();
+    }
+
+    /// How many sessions are open. Asked of the database at most once in [`COUNT_EVERY`],
+    /// however many scrape.
+    async fn sessions(&self, app: &App, store: &Store) -> Option<usize> {
+        let mut counted = self.sessions.lock().await;
+        if counted.at.is_none_or(|at| at.elapsed() >= COUNT_EVERY) {
+            let now = app.now();
+            counted.sessions = store.session_count(now, MOST_SESSIONS).await.ok();
+            counted.at = Some(Instant::now());
+        }
+        counted.sessions
+    }
+
+    /// The text that Prometheus reads.
+    fn render(&self, readings: Readings) -> String {
+        let mut looked_up = Registry::default();
+        looked_up.register_collector(Box::new(readings));
+        let mut text = String::new();
+        encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, &looked_up))
+            .and_then(|()| encode_eof(&mut text))
+            .expect("writing to a string does not fail");
+        text
     }
 }
 
@@ -172,13 +121,32 @@ impl Default for Metrics {
     }
 }
 
+/// A method as a label: it is text of the caller's, and those we route are all there is to
+/// tell apart.
+pub fn method_label(method: &Method) -> &'static str {
+    METHODS.iter().find(|known| **known == method.as_str()).copied().unwrap_or("other")
+}
+
 /// `GET /metrics`, on its own listener.
-pub async fn scrape(metrics: Data<Metrics>, health: Data<Health>) -> HttpResponse {
-    let text = metrics.render(&health.look().await);
-    HttpResponse::Ok().content_type(OPENMETRICS).body(text)
+pub async fn scrape(edge: Data<Edge>, health: Data<Health>, app: Data<App>) -> HttpResponse {
+    let metrics = &edge.metrics;
+    let readings = Readings {
+        health: health.look().await,
+        app: app.figures(),
+        sessions: metrics.sessions(&app, &health.store).await,
+        gate: Arc::clone(&edge.gate),
+        connections: Arc::clone(&edge.connections),
+        process: Process::look(),
+    };
+    HttpResponse::Ok().content_type(OPENMETRICS).body(metrics.render(readings))
 }
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const METHODS: [&str; 4] = ["DELETE", "GET", "POST", "PUT"];
-/// Seconds: a delivery takes milliseconds, and five seconds are an outage.
-const BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
+/// Seconds: a delivery takes milliseconds, a quarter of a second is the promise under
+/// overload, and five seconds are an outage.
+const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+/// How long a count of sessions is good.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
+/// How many sessions are looked through to count them.
+const MOST_SESSIONS: usize = 100_000;

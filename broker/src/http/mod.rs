@@ -9,6 +9,7 @@
 
 pub mod error;
 pub mod extract;
+pub mod gate;
 pub mod guard;
 pub mod health;
 pub mod idle;

@@ -2,25 +2,30 @@
 //!
 //! Refused here are targets that two readers could understand differently: a path with
 //! percent-encoding, which the router would decode and nothing in a path of ours needs,
-//! empty and dot segments, a raw `#`, an authority other than ours. With the disk nearly full the two
-//! exchange routes stop here, while operators can still work.
+//! empty and dot segments, a raw `#`, an authority other than ours. With the disk nearly
+//! full the two exchange routes stop here, while operators can still work. More than the
+//! server can do stops here too (`gate`), without a line of its own: a log of refusals
+//! would be a load.
 
 mod line;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, ResponseError};
+use actix_web::{Error, HttpResponse, ResponseError};
 use segura_model::Class;
 
-use self::line::Line;
+use self::line::{Line, OVERLOADED};
 use super::error::ApiError;
-use super::idle;
+use super::gate::{Pulse, Why};
 use super::limits::{Edge, MAX_TARGET};
+use super::{idle, routes};
 use crate::jobs::DiskLow;
 use crate::net::Fragments;
 
@@ -40,7 +45,17 @@ pub async fn wrap<B: MessageBody + 'static>(
         let response = line.finish(error.error_response());
         return Ok(request.into_response(response));
     }
-    line.route = request.match_pattern();
+    let (route, queue) = routes::place(request.method(), request.path(), request.headers());
+    line.route = route;
+    let loop_wait = request.app_data::<Rc<Pulse>>().map_or(Duration::ZERO, |pulse| pulse.wait());
+    // Held until the answer is made.
+    let _pass = match edge.gate.admit(queue, loop_wait) {
+        Ok(pass) => pass,
+        Err(why) => {
+            let response = overloaded(why, line.id());
+            return Ok(request.into_response(line.finish(response)));
+        }
+    };
     match next.call(request).await {
         Ok(response) => {
             let (request, response) = response.into_parts();
@@ -97,6 +112,23 @@ fn is_plain_path(path: &str) -> bool {
 /// Unlike other faults it is told in words: an operator must know what to free.
 fn disk_low(low: &DiskLow) -> ApiError {
     ApiError::new(Class::unavailable("disk-low"), low.to_string())
+}
+
+/// Refuse what is more than the server can do. Clients that were refused together are not
+/// to come back together.
+fn overloaded(why: Why, id: segura_model::RequestId) -> HttpResponse {
+    let detail = match why {
+        Why::Operators => "operators have more requests open than the server serves at once",
+        Why::EventLoop | Why::Requests | Why::Writer => {
+            "the server has more requests than it can serve now: try again in a few seconds"
+        }
+    };
+    let error = ApiError::new(Class::unavailable(OVERLOADED), detail);
+    let mut response = error.error_response();
+    // The end of an id is chance.
+    let seconds = 1 + id.to_bytes()[15] % 3;
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(u16::from(seconds)));
+    response
 }
 
 /// The routes that stop when the disk is nearly full.

@@ -32,25 +32,54 @@ struct State<K, V> {
     /// Raised by every change; a ticket of before is void.
     moment: u64,
     young_weight: usize,
+    old_weight: usize,
     young: HashMap<K, V>,
     old: HashMap<K, V>,
+    hits: u64,
+    misses: u64,
+}
+
+/// How full a cache is, and how often it served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EnvelopeFigures {
+    /// What is kept, in bytes.
+    pub bytes: usize,
+    /// How many are kept.
+    pub entries: usize,
+    /// How often something was found.
+    pub hits: u64,
+    /// How often nothing was.
+    pub misses: u64,
 }
 
 impl<K: Clone + Eq + Hash, V: Clone + Weigh> Envelopes<K, V> {
     /// An empty cache that keeps at most `most` bytes.
     pub(crate) fn new(most: usize) -> Self {
-        let state =
-            State { moment: 0, young_weight: 0, young: HashMap::new(), old: HashMap::new() };
+        let state = State {
+            moment: 0,
+            young_weight: 0,
+            old_weight: 0,
+            young: HashMap::new(),
+            old: HashMap::new(),
+            hits: 0,
+            misses: 0,
+        };
         Self { most, state: Mutex::new(state) }
     }
 
     /// What is kept under `key`, or a ticket to put there what the database says.
     pub(crate) fn find(&self, key: &K) -> Result<V, Ticket> {
         let mut state = self.lock();
-        if let Some(found) = state.young.get(key) {
-            return Ok(found.clone());
+        if let Some(found) = state.young.get(key).cloned() {
+            state.hits += 1;
+            return Ok(found);
         }
-        let Some(found) = state.old.remove(key) else { return Err(Ticket(state.moment)) };
+        let Some(found) = state.old.remove(key) else {
+            state.misses += 1;
+            return Err(Ticket(state.moment));
+        };
+        state.hits += 1;
+        state.old_weight -= found.weight();
         self.keep(&mut state, key.clone(), found.clone());
         Ok(found)
     }
@@ -70,6 +99,18 @@ impl<K: Clone + Eq + Hash, V: Clone + Weigh> Envelopes<K, V> {
         state.old.retain(|key, _| !touched(key));
         state.young.retain(|key, _| !touched(key));
         state.young_weight = state.young.values().map(Weigh::weight).sum();
+        state.old_weight = state.old.values().map(Weigh::weight).sum();
+    }
+
+    /// How full it is, and how often it served.
+    pub(crate) fn figures(&self) -> EnvelopeFigures {
+        let state = self.lock();
+        EnvelopeFigures {
+            bytes: state.young_weight + state.old_weight,
+            entries: state.young.len() + state.old.len(),
+            hits: state.hits,
+            misses: state.misses,
+        }
     }
 
     fn keep(&self, state: &mut State<K, V>, key: K, value: V) {
@@ -79,7 +120,7 @@ impl<K: Clone + Eq + Hash, V: Clone + Weigh> Envelopes<K, V> {
         }
         if state.young_weight + weight > self.most / 2 {
             state.old = std::mem::take(&mut state.young);
-            state.young_weight = 0;
+            state.old_weight = std::mem::take(&mut state.young_weight);
         }
         state.young_weight += weight;
         if let Some(before) = state.young.insert(key, value) {
@@ -144,7 +185,13 @@ mod tests {
             let state = cache.lock();
             let kept: usize = state.young.values().chain(state.old.values()).map(|v| v.len()).sum();
             assert!(kept <= 20, "{kept}");
+            drop(state);
+            assert_eq!(cache.figures().bytes, kept);
         }
+        let figures = cache.figures();
+        assert_eq!((figures.hits, figures.misses), (49, 50));
+        cache.forget(|_| true);
+        assert_eq!(cache.figures(), EnvelopeFigures { bytes: 0, entries: 0, ..figures });
     }
 
     #[test]

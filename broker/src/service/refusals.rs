@@ -6,7 +6,8 @@
 //! under which id; the first of each owner and network are kept whole, so that an
 //! operator can open those ids.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use segura_model::api::{FailedCheck, SecretFault};
 use segura_model::audit::{Actor, Event, Outcome, Record, ReleasedPath};
@@ -141,6 +142,8 @@ pub struct Refusals {
     owners: Quota<(IssuerId, String, String)>,
     strangers: Quota<(Option<IssuerId>, ClientNetwork)>,
     operators: Quota<OperatorId>,
+    /// How many were written down or counted, by reason code. Codes are a closed set.
+    counts: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Refusals {
@@ -148,13 +151,26 @@ impl Refusals {
         let owners = Quota::new(OWNER_QUOTA.0, OWNER_QUOTA.1);
         let strangers = Quota::new(STRANGER_QUOTA.0, STRANGER_QUOTA.1);
         let operators = Quota::new(OPERATOR_QUOTA.0, OPERATOR_QUOTA.1);
-        Self { writer, clock, random, owners, strangers, operators }
+        Self { writer, clock, random, owners, strangers, operators, counts: Mutex::default() }
+    }
+
+    /// How many there were since the start, by reason code.
+    pub(crate) fn counts(&self) -> Vec<(&'static str, u64)> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().map(|(code, count)| (*code, *count)).collect()
+    }
+
+    fn count(&self, class: Class) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(class.code).or_insert(0) += 1;
     }
 
     /// Refuse a stranger, whatever the number is.
     pub(crate) async fn stranger(&self, stranger: Stranger) -> Result<Refusal, StoreError> {
+        let class = stranger.class;
         let (refusal, entry) = self.estrange(stranger);
         self.writer.submit(entry).await?;
+        self.count(class);
         Ok(refusal)
     }
 
@@ -164,8 +180,9 @@ impl Refusals {
         number: ChangeNumber,
         stranger: Stranger,
     ) -> Result<Turned, StoreError> {
+        let class = stranger.class;
         let (refusal, entry) = self.estrange(stranger);
-        self.write(number, entry, refusal).await
+        self.write(number, entry, class, refusal).await
     }
 
     fn estrange(&self, stranger: Stranger) -> (Refusal, Entry) {
@@ -201,6 +218,7 @@ impl Refusals {
             tally(origin, None, class)
         };
         self.writer.submit(entry).await?;
+        self.count(class);
         let detail = format!("this operator may not {tried}");
         let (checks, secrets, session) = (Vec::new(), Vec::new(), None);
         Ok(Refusal { class, detail, denial, checks, secrets, session })
@@ -245,7 +263,7 @@ impl Refusals {
         let Verdict { class, detail, secrets, .. } = verdict;
         let refusal = Refusal { class, detail, denial, checks, secrets, session: case.session };
         let entry = Entry { records: vec![record], ..Entry::default() };
-        self.write(case.snapshot.change, entry, refusal).await
+        self.write(case.snapshot.change, entry, class, refusal).await
     }
 
     async fn verified_stranger(
@@ -269,19 +287,21 @@ impl Refusals {
             tally(case.origin, Some(issuer.clone()), verdict.class)
         };
         let refusal = Refusal { session: case.session, ..told_nothing(denial) };
-        self.write(case.snapshot.change, entry, refusal).await
+        self.write(case.snapshot.change, entry, verdict.class, refusal).await
     }
 
     async fn write(
         &self,
         decided_at: ChangeNumber,
         entry: Entry,
+        class: Class,
         refusal: Refusal,
     ) -> Result<Turned, StoreError> {
         let entry = Entry { decided_at: Some(decided_at), ..entry };
         match self.writer.submit(entry).await? {
             Commit::Stale { now } => Ok(Turned::Overtaken(now)),
             Commit::Done { .. } | Commit::SessionEnded | Commit::Spent(_) => {
+                self.count(class);
                 Ok(Turned::Away(refusal))
             }
         }

@@ -19,7 +19,7 @@ use segura_store::{ChangeNumber, Store, StoreError};
 use segura_vault::{SealedSecret, Secrets, SecretsError, TrustMac};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::envelopes::{Envelopes, Weigh};
+use super::envelopes::{EnvelopeFigures, Envelopes, Weigh};
 use super::epochs::Epochs;
 use crate::oidc::IssuerSet;
 
@@ -68,6 +68,21 @@ pub struct Snapshots {
     envelopes: Envelopes<SecretPath, Arc<SealedSecret>>,
 }
 
+/// What is held in memory, and how old it is.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheFigures {
+    /// Seconds since the feed of changes last answered.
+    pub age: i64,
+    /// The number that decisions are made from.
+    pub change: i64,
+    /// Issuer entries.
+    pub issuers: usize,
+    /// Policies.
+    pub policies: usize,
+    /// Sealed secrets.
+    pub envelopes: EnvelopeFigures,
+}
+
 impl Weigh for Arc<SealedSecret> {
     fn weight(&self) -> usize {
         self.size()
@@ -92,6 +107,18 @@ impl Snapshots {
     /// What is held now, however old: to show, not to decide.
     pub fn held(&self) -> Arc<Snapshot> {
         self.held.load_full()
+    }
+
+    /// What is held, for whoever watches.
+    pub fn figures(&self) -> CacheFigures {
+        let held = self.held();
+        CacheFigures {
+            age: self.clock.now().0.saturating_sub(self.heard_at.load(Ordering::Relaxed)),
+            change: held.change.0,
+            issuers: held.issuers.iter().count(),
+            policies: held.policies.len(),
+            envelopes: self.envelopes.figures(),
+        }
     }
 
     /// A snapshot to decide from.

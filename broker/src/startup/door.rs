@@ -20,6 +20,7 @@ use actix_web::web::Data;
 use tokio::net::TcpStream;
 
 use super::Shared;
+use crate::http::gate::Pulse;
 use crate::http::{health, idle, openapi, request, routes};
 use crate::net::{Admission, Stream, Ticket};
 
@@ -74,7 +75,7 @@ impl Door {
         let peer = tcp.peer_addr().ok()?;
         let ticket = self.admission.admit(peer.ip());
         if ticket.is_none() {
-            self.shared.metrics.refuse_connection();
+            self.shared.edge.connections.refuse();
         }
         ticket
     }
@@ -83,11 +84,15 @@ impl Door {
         let (shared, stopping) = (&self.shared, self.stopping.clone());
         let limits = &shared.config.limits;
         // An answer has as long to be read as a body has to be sent.
-        let watch = idle::watch(limits.keep_alive.max(limits.body_time));
+        let watch = idle::watch(
+            limits.keep_alive.max(limits.body_time),
+            shared.edge.connections.clone(),
+        );
         let app = HttpApp::new()
             .app_data(shared.edge.clone())
             .app_data(shared.health.clone())
             .app_data(Data::from(shared.app.clone()))
+            .app_data(Pulse::start(&shared.edge.gate))
             .wrap(from_fn(request::wrap))
             .configure(health::configure)
             .configure(openapi::configure)

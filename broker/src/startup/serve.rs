@@ -109,11 +109,12 @@ fn main_server(
 
 fn metrics_server(listener: TcpListener, shared: &Arc<Shared>) -> std::io::Result<HttpTask> {
     let limits = &shared.config.limits;
-    let (metrics, health) = (Data::from(shared.metrics.clone()), shared.health.clone());
+    let shared = shared.clone();
     let server = HttpServer::new(move || {
         HttpApp::new()
-            .app_data(metrics.clone())
-            .app_data(health.clone())
+            .app_data(shared.edge.clone())
+            .app_data(shared.health.clone())
+            .app_data(Data::from(shared.app.clone()))
             .route("/metrics", get().to(metrics::scrape))
     });
     let server = server

@@ -1,10 +1,12 @@
 //! Handshakes: which certificate is shown, and that a new one disturbs nobody.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rcgen::{CertificateParams, KeyPair};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -127,6 +129,41 @@ async fn a_changed_certificate_is_shown_and_no_connection_drops() {
     let mut still = connect(port, &[&rustls::version::TLS12]);
     echo(&mut still);
     assert_eq!(shown(&still), second);
+}
+
+#[tokio::test]
+async fn a_certificate_replaced_under_load_drops_nothing() {
+    let files = Files::new();
+    let mut whole = BTreeSet::from([files.write()]);
+    let certificates = Arc::new(Certificates::new(files.read().unwrap().into_shown()));
+    let port = serve(certificates.clone());
+    let is_over = Arc::new(AtomicBool::new(false));
+    let load = [(); 4].map(|()| {
+        let is_over = is_over.clone();
+        std::thread::spawn(move || {
+            let mut kept = connect(port, &[&rustls::version::TLS13]);
+            let mut seen = BTreeSet::new();
+            while !is_over.load(Ordering::Relaxed) {
+                echo(&mut kept);
+                let mut fresh = connect(port, rustls::ALL_VERSIONS);
+                echo(&mut fresh);
+                seen.insert(shown(&fresh));
+            }
+            seen
+        })
+    });
+    for _ in 0..20 {
+        let next = files.write();
+        whole.insert(next.clone());
+        renew(files.source(), certificates.clone()).await;
+        let mut fresh = connect(port, rustls::ALL_VERSIONS);
+        echo(&mut fresh);
+        assert_eq!(shown(&fresh), next);
+    }
+    is_over.store(true, Ordering::Relaxed);
+    // A handshake or an echo that fails panics there.
+    let seen: BTreeSet<_> = load.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    assert!(!seen.is_empty() && seen.is_subset(&whole), "{} of {}", seen.len(), whole.len());
 }
 
 #[test]

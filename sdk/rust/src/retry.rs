@@ -8,7 +8,9 @@ use segura_model::random::make_bytes;
 /// The pause before the next attempt, or `None` to give up.
 ///
 /// Doubles from 100 ms to 5 s, half of it by chance, so that jobs that failed
-/// together do not come back together. The broker's own `Retry-After` is a floor.
+/// together do not come back together. The broker's own `Retry-After` is a floor, and
+/// what comes on top of it by chance grows with the attempts: a broker that is overloaded
+/// for long is asked ever more seldom.
 pub(crate) fn pause(
     attempts_made: u32,
     retry_after: Option<Duration>,
@@ -16,10 +18,9 @@ pub(crate) fn pause(
     random: &dyn Random,
 ) -> Option<Duration> {
     let doubled = FIRST.saturating_mul(1 << attempts_made.saturating_sub(1).min(10)).min(LONGEST);
-    let by_chance = jitter(doubled / 2, random);
     let pause = match retry_after {
-        Some(asked) => asked + by_chance.min(asked / 4),
-        None => doubled / 2 + by_chance,
+        Some(asked) => asked + jitter((doubled / 2).max(asked / 4), random),
+        None => doubled / 2 + jitter(doubled / 2, random),
     };
     (pause < patience_left).then_some(pause)
 }
@@ -67,7 +68,9 @@ mod tests {
     fn the_broker_is_never_asked_before_it_said() {
         let asked = Some(Duration::from_secs(2));
         assert_eq!(pause(1, asked, PATIENCE, &Always(0)), asked);
-        assert!(pause(1, asked, PATIENCE, &Always(255)) > asked);
+        assert_eq!(pause(1, asked, PATIENCE, &Always(255)), Some(Duration::from_millis(2500)));
+        let last = pause(40, asked, PATIENCE, &Always(255));
+        assert_eq!(last, Some(Duration::from_millis(4500)), "ever more seldom");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::ops::Range;
 use segura_model::Timestamp;
 
 use super::entry::{Commit, SpentToken};
+use super::figures::WriterFigures;
 use super::order::{Order, Step};
 use super::tip::{Placed, Tip};
 use crate::ledger::encoding::{Hash, Prepared};
@@ -179,6 +180,28 @@ impl Batch {
                 && order.spend.is_none()
                 && matches!(order.step, Step::Check(_) | Step::None)
         })
+    }
+
+    /// Count what became of the orders, now that the transaction is over.
+    pub(super) fn note(&self, figures: &WriterFigures) {
+        let (mut orders, mut rows, mut spent) = (0, 0, 0);
+        for order in self.live() {
+            let spends = usize::from(order.spend.is_some());
+            let steps = usize::from(matches!(order.step, Step::End(_) | Step::Open(_)));
+            (orders, spent) = (orders + 1, spent + spends);
+            rows += order.records.len() + steps + spends;
+        }
+        for fate in &self.fates {
+            match fate {
+                Fate::SessionEnded => figures.session_ended.raise(),
+                Fate::Spent(_) => figures.spent_before.raise(),
+                Fate::Stale => figures.stale.raise(),
+                Fate::Written => figures.written.raise(),
+            }
+        }
+        figures.spent_tokens.raise_by(spent);
+        figures.orders_per_commit.add(orders);
+        figures.rows_per_commit.add(u64::try_from(rows).unwrap_or(u64::MAX));
     }
 
     /// Give the records their places after `tip`.

@@ -1,7 +1,7 @@
 //! The writer at work: the queue, the batches, and what is done when one fails.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use tokio::sync::{mpsc, oneshot};
@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::batch::Batch;
 use super::entry::Commit;
+use super::figures::WriterFigures;
 use super::line::Line;
 use super::order::Order;
 use super::tip::{Placed, Tip};
@@ -33,6 +34,12 @@ pub(super) enum Job {
     Unit(Unit),
 }
 
+/// A job, and since when it waits.
+pub(super) struct Waiting {
+    pub(super) job: Job,
+    pub(super) since: Instant,
+}
+
 /// Where an order's answer goes.
 type Reply = oneshot::Sender<Result<Commit, StoreError>>;
 
@@ -46,13 +53,18 @@ pub(super) struct Task {
 
 impl Task {
     /// Connect and open a chain.
-    pub(super) async fn start(store: Store, options: WriterOptions) -> Result<Self, StoreError> {
+    pub(super) async fn start(
+        store: Store,
+        options: WriterOptions,
+        figures: Arc<WriterFigures>,
+    ) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared {
             clock: options.clock,
             random: options.random,
             head_mac: options.head_mac,
             row_mac: options.row_mac,
             book: Mutex::new(Book::default()),
+            figures,
         });
         let line = Line::start(Arc::clone(store.connector()), Arc::clone(&shared)).await?;
         Ok(Self { line, shared, closed: i64::MIN })
@@ -61,7 +73,7 @@ impl Task {
     /// Work until told to stop or until nobody can send any more; what waits is written.
     pub(super) async fn serve(
         mut self,
-        mut jobs: mpsc::Receiver<Job>,
+        mut jobs: mpsc::Receiver<Waiting>,
         stopping: oneshot::Receiver<()>,
     ) {
         let mut stopping = Some(stopping);
@@ -74,6 +86,7 @@ impl Task {
                     if received == 0 {
                         break;
                     }
+                    self.note_waits(&inbox, !jobs.is_empty());
                     self.close_minutes(tallies::minute(self.shared.clock.now().0)).await;
                     self.work(&mut inbox).await;
                 }
@@ -86,11 +99,20 @@ impl Task {
         self.close_minutes(i64::MAX).await;
     }
 
+    fn note_waits(&self, inbox: &[Waiting], more: bool) {
+        let now = Instant::now();
+        let figures = &self.shared.figures;
+        for waiting in inbox {
+            figures.waits.add_time(now - waiting.since);
+        }
+        figures.taken(inbox.last().map_or(now, |waiting| waiting.since), more);
+    }
+
     /// Do what is in the inbox, in its order: a unit of work waits for the batch before it.
-    async fn work(&mut self, inbox: &mut Vec<Job>) {
+    async fn work(&mut self, inbox: &mut Vec<Waiting>) {
         let (mut orders, mut replies) = (Vec::new(), Vec::new());
-        for job in inbox.drain(..) {
-            match job {
+        for waiting in inbox.drain(..) {
+            match waiting.job {
                 Job::Order(order, reply) => {
                     orders.push(*order);
                     replies.push(reply);
@@ -109,16 +131,23 @@ impl Task {
         if orders.is_empty() {
             return;
         }
-        match self.write(orders, TRIES).await {
+        let (orders_there, began) = (orders.len(), Instant::now());
+        let written = self.write(orders, TRIES).await;
+        self.shared.figures.commits.add_time(began.elapsed());
+        match written {
             Ok(answers) => {
                 // A caller that went away wants no answer.
                 replies.into_iter().zip(answers).for_each(|(to, answer)| drop(to.send(answer)));
             }
             Err(Failure { orders, error, .. }) if orders.len() > 1 => {
                 tracing::warn!(%error, orders = orders.len(), "a batch is redone one by one");
+                self.shared.figures.redone.raise();
                 self.commit_one_by_one(orders, replies).await;
             }
-            Err(Failure { error, .. }) => refuse(replies, &error),
+            Err(Failure { error, .. }) => {
+                self.shared.figures.failed.raise_by(orders_there);
+                refuse(replies, &error);
+            }
         }
     }
 
@@ -134,6 +163,7 @@ impl Task {
                     answers.into_iter().next().unwrap_or(Err(StoreError::Stopped))
                 }
                 Err(failure) => {
+                    self.shared.figures.failed.raise();
                     in_vain = if failure.passes { in_vain + 1 } else { 0 };
                     Err(failure.error)
                 }
@@ -141,7 +171,9 @@ impl Task {
             let last = answer.as_ref().err().cloned();
             drop(reply.send(answer));
             if let Some(error) = last.filter(|_| in_vain == HOPELESS) {
-                refuse(pairs.map(|(_, reply)| reply).collect(), &error);
+                let rest: Vec<Reply> = pairs.map(|(_, reply)| reply).collect();
+                self.shared.figures.failed.raise_by(rest.len());
+                refuse(rest, &error);
                 return;
             }
         }
@@ -170,6 +202,7 @@ impl Task {
                 }
                 Attempt::Lost(placed, error) => {
                     tracing::warn!(%error, "a commit failed; looking whether it was done");
+                    self.shared.figures.lost.raise();
                     drop(conn);
                     match self.line.look_up(&placed.tip).await {
                         Ok(true) => return Ok(self.finish(&batch, placed)),
@@ -192,6 +225,7 @@ impl Task {
                 return Err(Failure { orders: batch.into_orders(), error: error.into(), passes });
             }
             tracing::debug!(%error, "a batch is tried again");
+            self.shared.figures.retries.raise();
             sleep(Duration::from_millis(5 << failed)).await;
         }
     }
@@ -213,12 +247,19 @@ impl Task {
 
     fn finish(&mut self, batch: &Batch, placed: Placed) -> Vec<Result<Commit, StoreError>> {
         let answers = batch.answers(&placed, &*self.shared.head_mac);
+        batch.note(&self.shared.figures);
         self.line.advance(placed.tip);
         answers
     }
 
     /// Run a unit of work alone.
     async fn run(&mut self, unit: Unit) {
+        let began = Instant::now();
+        self.run_alone(unit).await;
+        self.shared.figures.units.add_time(began.elapsed());
+    }
+
+    async fn run_alone(&mut self, unit: Unit) {
         let conn = match self.line.begin(unit.hold).await {
             Ok(conn) => conn,
             Err(error) => return unit.refuse(error).await,
@@ -262,6 +303,7 @@ impl Task {
             }
             Err(error) => {
                 tracing::warn!(%error, "a commit failed; looking whether it was done");
+                self.shared.figures.lost.raise();
                 drop(conn);
                 if self.line.look_up(&placed.tip).await? { Ok(()) } else { Err(error) }
             }

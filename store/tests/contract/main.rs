@@ -10,6 +10,7 @@ mod batches;
 mod catalogue;
 mod changes;
 mod failures;
+mod figures;
 mod ledger;
 mod nodes;
 mod proxy;

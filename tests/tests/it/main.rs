@@ -8,6 +8,7 @@ mod keyring;
 mod main_job;
 mod nodes;
 mod operators;
+mod overload;
 mod pipelines;
 mod provider;
 mod readme;

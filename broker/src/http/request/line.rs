@@ -5,11 +5,12 @@
 
 use std::cell::RefCell;
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
@@ -18,6 +19,8 @@ use segura_model::Class;
 use crate::http::error::{ApiError, PROBLEM_JSON, to_json};
 use crate::http::extract::{ClientAddr, RequestId};
 use crate::http::limits::Edge;
+use crate::http::metrics::{RequestLabels, method_label};
+use crate::http::routes;
 
 /// Say in the log line who called: `operator alice`, `session 01J…`.
 pub fn note_caller(request: &HttpRequest, caller: impl Display) {
@@ -41,10 +44,10 @@ pub(super) struct Line {
     edge: Data<Edge>,
     id: segura_model::RequestId,
     started: Instant,
-    method: String,
+    method: Method,
     /// The pattern of its route, once that is known.
-    pub(super) route: Option<String>,
-    client: String,
+    pub(super) route: &'static str,
+    client: IpAddr,
     notes: Notes,
     is_written: bool,
 }
@@ -87,12 +90,17 @@ impl Line {
             edge: edge.clone(),
             id,
             started: Instant::now(),
-            method: request.method().to_string(),
-            route: None,
-            client: ClientAddr::of(request.request()).0.to_string(),
+            method: request.method().clone(),
+            route: routes::NO_ROUTE,
+            client: ClientAddr::of(request.request()).0,
             notes,
             is_written: false,
         }
+    }
+
+    /// The request's id.
+    pub(super) const fn id(&self) -> segura_model::RequestId {
+        self.id
     }
 
     /// Complete the response and write the line.
@@ -139,15 +147,18 @@ impl Line {
         self.is_written = true;
         let Ending { outcome, code, status } = *ending;
         let elapsed = self.started.elapsed();
-        let route = self.route.as_deref().unwrap_or("-");
-        self.edge.metrics.observe(&self.method, route, outcome, code, elapsed);
+        let (method, route) = (method_label(&self.method), self.route);
+        self.edge.metrics.observe(&RequestLabels { method, route, outcome, code }, elapsed);
+        if code == OVERLOADED {
+            return;
+        }
         let caller = self.notes.0.borrow().clone().unwrap_or_else(|| "anonymous".to_owned());
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             request_id = %self.id,
-            method = self.method,
+            method = self.method.as_str(),
             route,
-            client = self.client,
+            client = %self.client,
             caller,
             outcome,
             code,
@@ -190,6 +201,9 @@ fn has_own_body(response: &HttpResponse) -> bool {
     let content_type = response.headers().get(header::CONTENT_TYPE);
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
 }
+
+/// The code of what the gate refuses.
+pub(super) const OVERLOADED: &str = "overloaded";
 
 /// On every answer: answers are for the caller alone, and are never a page.
 const HEADERS: [(&str, &str); 4] = [

@@ -16,6 +16,7 @@ use segura_vault::SystemRandom;
 use super::*;
 use crate::config::Size;
 use crate::http::error::PROBLEM_JSON;
+use crate::http::gate::{Gate, Line as Queue};
 use crate::http::metrics::Metrics;
 use crate::jobs::DiskGuard;
 
@@ -26,6 +27,8 @@ fn edge(disk: DiskGuard) -> Data<Edge> {
         clock: Arc::new(ManualClock::at(Timestamp(1_800_000_000))),
         random: Arc::new(SystemRandom),
         disk: Arc::new(disk),
+        gate: Gate::new(1, || Duration::ZERO),
+        connections: Arc::default(),
         metrics: Arc::new(Metrics::new()),
     })
 }
@@ -120,6 +123,33 @@ async fn with_a_full_disk_exchanges_stop_and_others_go_on() {
     assert_eq!(answer(post, full()).await.0, 400);
     let post = TestRequest::post().uri("/api/v2/deliveries");
     assert_eq!(answer(post, DiskGuard::idle()).await.2, "delivered");
+}
+
+#[actix_web::test]
+async fn a_full_gate_refuses_jobs_alone_and_opens_again() {
+    let edge = edge(DiskGuard::idle());
+    let app = App::new()
+        .app_data(edge.clone())
+        .wrap(from_fn(wrap))
+        .route("/api/v2/deliveries", web::post().to(|| async { "delivered" }))
+        .route("/api/v2/trust/policies", web::get().to(|| async { "listed" }))
+        .route("/healthz", web::get().to(|| async { "alive" }));
+    let app = init_service(app).await;
+    let post = || TestRequest::post().uri("/api/v2/deliveries").to_request();
+    let pass = edge.gate.admit(Queue::Jobs, Duration::ZERO).unwrap();
+    let refused = call_service(&app, post()).await;
+    assert_eq!(refused.status(), 503);
+    let after = refused.headers().get("retry-after").unwrap().to_str().unwrap();
+    assert!((1..=3).contains(&after.parse::<u8>().unwrap()), "{after}");
+    let problem = Problem::from_answer(503, &read_body(refused).await).unwrap();
+    assert_eq!(problem.code, "overloaded");
+    for uri in ["/api/v2/trust/policies", "/healthz"] {
+        let got = call_service(&app, TestRequest::get().uri(uri).to_request()).await;
+        assert_eq!(got.status(), 200, "{uri}");
+    }
+    drop(pass);
+    assert_eq!(call_service(&app, post()).await.status(), 200);
+    assert_eq!(edge.gate.in_flight(), [("jobs", 0), ("operators", 0)]);
 }
 
 #[actix_web::test]

@@ -7,13 +7,14 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::test::{self, TestRequest};
 use actix_web::web::Data;
-use actix_web::{App as HttpApp, body};
+use actix_web::{App as HttpApp, HttpMessage, body};
 use segura_model::audit::Event;
 use segura_model::{Role, SecretText};
 use segura_vault::SystemRandom;
 use serde_json::{Value, json};
 
-use super::{Access, Route, all, configure};
+use super::{Access, NO_ROUTE, Route, all, configure, place};
+use crate::http::gate::{Gate, Line};
 use crate::http::limits::Edge;
 use crate::http::metrics::Metrics;
 use crate::http::request;
@@ -25,6 +26,8 @@ struct Answer {
     status: StatusCode,
     body: Value,
     caller: Option<String>,
+    /// As the router says it.
+    route: Option<String>,
 }
 
 impl Answer {
@@ -40,6 +43,8 @@ async fn call(world: &World, request: TestRequest) -> Answer {
         clock: world.clock.clone(),
         random: Arc::new(SystemRandom),
         disk: Arc::new(DiskGuard::idle()),
+        gate: Gate::new(16, || std::time::Duration::ZERO),
+        connections: Arc::default(),
         metrics: Arc::new(Metrics::new()),
     };
     let app = HttpApp::new()
@@ -49,13 +54,17 @@ async fn call(world: &World, request: TestRequest) -> Answer {
         .configure(configure);
     let service = test::init_service(app).await;
     // What a middleware refuses comes as an error, which the server answers with.
-    let (caller, answer) = match test::try_call_service(&service, request.to_request()).await {
-        Ok(answer) => (request::noted_caller(answer.request()), answer.into_parts().1),
-        Err(error) => (None, error.error_response()),
+    let (caller, route, answer) = match test::try_call_service(&service, request.to_request()).await
+    {
+        Ok(answer) => {
+            let (request, answer) = answer.into_parts();
+            (request::noted_caller(&request), request.match_pattern(), answer)
+        }
+        Err(error) => (None, None, error.error_response()),
     };
     let status = answer.status();
     let bytes = body::to_bytes(answer.into_body()).await.unwrap();
-    Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), caller }
+    Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default(), caller, route }
 }
 
 fn to(route: &Route, token: Option<&SecretText>) -> TestRequest {
@@ -117,6 +126,36 @@ async fn every_route_lets_in_exactly_the_roles_of_the_table() {
             }
         }
     }
+}
+
+#[actix_web::test]
+async fn a_route_is_counted_under_the_pattern_that_the_router_takes() {
+    let world = World::new().await;
+    for route in all() {
+        let request = to(route, None).to_request();
+        let answer = call(&world, to(route, Some(&world.admin_token))).await;
+        let (pattern, line) = place(request.method(), request.path(), request.headers());
+        assert_eq!(pattern, route.path);
+        assert!(answer.route.is_none_or(|router| router == pattern), "{pattern}");
+        let expected = match route.access {
+            Access::Operator(_) | Access::SessionOrOperator(_) => Line::Operators,
+            _ => Line::Jobs,
+        };
+        assert_eq!(line, expected, "{} {pattern}", route.method);
+    }
+    let headers = |token: &str| {
+        let request = TestRequest::get().insert_header((AUTHORIZATION, token)).to_request();
+        request.headers().clone()
+    };
+    let read = "/api/v2/a2a/secrets/a/b/c";
+    let line = |token| place(&Method::GET, read, &headers(token));
+    assert_eq!(line("Bearer sgr_x"), ("/api/v2/a2a/secrets/{path:.*}", Line::Jobs));
+    assert_eq!(line("Bearer sgo_x").1, Line::Operators);
+    for path in ["/", "/nowhere", "/api/v2/deliveries/x", "/api/v2"] {
+        assert_eq!(place(&Method::GET, path, &headers("")), (NO_ROUTE, Line::Free), "{path}");
+    }
+    let wrong = place(&Method::PUT, "/api/v2/deliveries", &headers(""));
+    assert_eq!(wrong, ("/api/v2/deliveries", Line::Free));
 }
 
 #[actix_web::test]

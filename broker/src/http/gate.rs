@@ -1,0 +1,287 @@
+//! The gate: more than the server can do is refused at once, and cheaply.
+//!
+//! A request waits in two places: on its event loop, behind others that are ready too, and
+//! in the writer's queue. Both waits are measured where they happen, as CoDel does, rather
+//! than guessed from counts: a count that is right for one disk is wrong for another. When
+//! either is too long, what comes next is refused before its body is read and before any
+//! cryptography, so that what was let in still meets its time. A few requests at once are
+//! always let in: with so few, a long wait is a slow disk or a busy machine, and refusing
+//! would help nobody. Requests of operators have room of their own: who must repair an
+//! overloaded server has to be able to.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use actix_web::rt::{spawn, time};
+use segura_store::{Count, Spread};
+
+/// Requests of jobs that are let in whatever the waits are.
+const ALWAYS: usize = 32;
+/// Requests of operators at once.
+const OPERATORS: usize = 64;
+/// How long a task that is ready may wait for its event loop.
+const LOOP_WAIT: Duration = Duration::from_millis(25);
+/// How long an order may wait for the writer.
+const WRITER_WAIT: Duration = Duration::from_millis(75);
+/// How often an event loop's wait is measured.
+const BEAT: Duration = Duration::from_millis(10);
+
+/// Who a request is for, as far as the gate tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A probe, or nobody in particular: never refused.
+    Free,
+    /// A job.
+    Jobs,
+    /// An operator.
+    Operators,
+}
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// What is ready waits too long for its event loop.
+    EventLoop,
+    /// Too many requests of operators at once.
+    Operators,
+    /// Too many requests of jobs at once.
+    Requests,
+    /// Orders wait too long for the writer.
+    Writer,
+}
+
+/// Lets requests in, or not; one for all event loops.
+pub struct Gate {
+    most: usize,
+    jobs: AtomicUsize,
+    operators: AtomicUsize,
+    writer_wait: Box<dyn Fn() -> Duration + Send + Sync>,
+    loop_waits: Arc<Spread>,
+    refused: [Count; 4],
+    started: Instant,
+    /// When refusals were last told in the log, in seconds after the start and one; and how
+    /// many there had been.
+    told: (AtomicU64, AtomicU64),
+}
+
+impl Gate {
+    /// A gate for at most `most` requests of jobs at once. `writer_wait` says how long the
+    /// oldest order has been waiting for the writer.
+    pub fn new(
+        most: usize,
+        writer_wait: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            most,
+            jobs: AtomicUsize::new(0),
+            operators: AtomicUsize::new(0),
+            writer_wait: Box::new(writer_wait),
+            loop_waits: Arc::new(Spread::of_times()),
+            refused: Default::default(),
+            started: Instant::now(),
+            told: Default::default(),
+        })
+    }
+
+    /// Let a request in until the pass is dropped. `loop_wait` is that of its event loop.
+    pub fn admit(self: &Arc<Self>, line: Line, loop_wait: Duration) -> Result<Pass, Why> {
+        let admitted = match line {
+            Line::Free => Ok(()),
+            Line::Operators => take(&self.operators, OPERATORS, Why::Operators),
+            Line::Jobs => {
+                self.waits(loop_wait).and_then(|()| take(&self.jobs, self.most, Why::Requests))
+            }
+        };
+        match admitted {
+            Ok(()) => Ok(Pass { gate: Arc::clone(self), line }),
+            Err(why) => {
+                self.refused[why.place()].raise();
+                self.tell();
+                Err(why)
+            }
+        }
+    }
+
+    /// How many are being served, by line.
+    pub fn in_flight(&self) -> [(&'static str, usize); 2] {
+        let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
+        [("jobs", count(&self.jobs)), ("operators", count(&self.operators))]
+    }
+
+    /// How many were refused, by reason.
+    pub fn refused(&self) -> [(&'static str, u64); 4] {
+        WHYS.map(|why| (why.as_str(), self.refused[why.place()].get()))
+    }
+
+    /// How long event loops let wait what is ready, in microseconds.
+    pub fn loop_waits(&self) -> &Spread {
+        &self.loop_waits
+    }
+
+    fn waits(&self, loop_wait: Duration) -> Result<(), Why> {
+        if self.jobs.load(Ordering::Relaxed) < ALWAYS {
+            return Ok(());
+        }
+        if loop_wait > LOOP_WAIT {
+            return Err(Why::EventLoop);
+        }
+        if (self.writer_wait)() > WRITER_WAIT { Err(Why::Writer) } else { Ok(()) }
+    }
+
+    /// One line a second at most, whatever is refused.
+    fn tell(&self) {
+        let now = self.started.elapsed().as_secs() + 1;
+        let (at, before) = (&self.told.0, &self.told.1);
+        if at.swap(now, Ordering::Relaxed) == now {
+            return;
+        }
+        let all = WHYS.map(|why| self.refused[why.place()].get());
+        let refused = all.iter().sum::<u64>();
+        let refused = refused.saturating_sub(before.swap(refused, Ordering::Relaxed));
+        let [event_loop, operators, requests, writer] = all;
+        tracing::warn!(
+            refused,
+            event_loop,
+            operators,
+            requests,
+            writer,
+            "overload: requests are refused"
+        );
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("most", &self.most).finish_non_exhaustive()
+    }
+}
+
+/// A request that was let in.
+#[derive(Debug)]
+pub struct Pass {
+    gate: Arc<Gate>,
+    line: Line,
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        match self.line {
+            Line::Free => {}
+            Line::Jobs => {
+                self.gate.jobs.fetch_sub(1, Ordering::Relaxed);
+            }
+            Line::Operators => {
+                self.gate.operators.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Why {
+    const fn place(self) -> usize {
+        match self {
+            Self::EventLoop => 0,
+            Self::Operators => 1,
+            Self::Requests => 2,
+            Self::Writer => 3,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::EventLoop => "event-loop",
+            Self::Operators => "operators",
+            Self::Requests => "requests",
+            Self::Writer => "writer",
+        }
+    }
+}
+
+const WHYS: [Why; 4] = [Why::EventLoop, Why::Operators, Why::Requests, Why::Writer];
+
+fn take(count: &AtomicUsize, most: usize, why: Why) -> Result<(), Why> {
+    let room = |count| (count < most).then_some(count + 1);
+    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).map(drop).map_err(|_| why)
+}
+
+/// The pulse of one event loop: a task that wants to run every [`BEAT`]. How late it is is
+/// how long everything else that is ready waits too.
+pub struct Pulse(Cell<Instant>);
+
+impl Pulse {
+    /// Begin, on this event loop.
+    pub fn start(gate: &Gate) -> Rc<Self> {
+        let pulse = Rc::new(Self(Cell::new(Instant::now())));
+        let (waits, beating) = (Arc::clone(&gate.loop_waits), Rc::downgrade(&pulse));
+        spawn(async move {
+            loop {
+                time::sleep(BEAT).await;
+                let Some(pulse) = beating.upgrade() else { return };
+                waits.add_time(pulse.wait());
+                pulse.0.set(Instant::now());
+            }
+        });
+        pulse
+    }
+
+    /// How late the next beat is by now.
+    pub fn wait(&self) -> Duration {
+        self.0.get().elapsed().saturating_sub(BEAT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Duration = Duration::ZERO;
+
+    #[test]
+    fn a_full_gate_refuses_and_opens_again() {
+        let gate = Gate::new(2, || NONE);
+        let passes = [(); 2].map(|()| gate.admit(Line::Jobs, NONE).unwrap());
+        assert_eq!(gate.admit(Line::Jobs, NONE).err(), Some(Why::Requests));
+        let operator = gate.admit(Line::Operators, NONE).unwrap();
+        assert_eq!(gate.in_flight(), [("jobs", 2), ("operators", 1)]);
+        drop((passes, operator));
+        assert_eq!(gate.in_flight(), [("jobs", 0), ("operators", 0)]);
+        assert!(gate.admit(Line::Jobs, NONE).is_ok());
+        assert_eq!(gate.refused()[2], ("requests", 1));
+    }
+
+    #[test]
+    fn a_long_wait_refuses_only_when_many_are_served() {
+        let gate = Gate::new(1000, || WRITER_WAIT * 2);
+        let few: Vec<_> = (0..ALWAYS).map(|_| gate.admit(Line::Jobs, LOOP_WAIT * 2)).collect();
+        assert!(few.iter().all(Result::is_ok));
+        assert_eq!(gate.admit(Line::Jobs, LOOP_WAIT * 2).err(), Some(Why::EventLoop));
+        assert_eq!(gate.admit(Line::Jobs, NONE).err(), Some(Why::Writer));
+        assert!(gate.admit(Line::Operators, LOOP_WAIT * 2).is_ok());
+        drop(few);
+        assert!(gate.admit(Line::Jobs, LOOP_WAIT * 2).is_ok());
+    }
+
+    #[test]
+    fn operators_have_a_bound_of_their_own() {
+        let gate = Gate::new(1, || NONE);
+        let all: Vec<_> = (0..OPERATORS).map(|_| gate.admit(Line::Operators, NONE)).collect();
+        assert_eq!(gate.admit(Line::Operators, NONE).err(), Some(Why::Operators));
+        assert!(gate.admit(Line::Jobs, NONE).is_ok() && gate.admit(Line::Free, NONE).is_ok());
+        drop(all);
+    }
+
+    #[actix_web::test]
+    async fn a_blocked_event_loop_is_seen_while_it_is_blocked_and_after() {
+        let gate = Gate::new(1, || NONE);
+        let pulse = Pulse::start(&gate);
+        time::sleep(BEAT * 3).await;
+        std::thread::sleep(LOOP_WAIT * 3);
+        assert!(pulse.wait() > LOOP_WAIT, "{:?}", pulse.wait());
+        time::sleep(BEAT * 3).await;
+        let longest = gate.loop_waits().counts().filter(|(_, count)| *count > 0).last();
+        assert!(longest.unwrap().0.is_none_or(|bound| bound > 25_000), "{longest:?}");
+    }
+}

@@ -1,0 +1,44 @@
+//! Overload, at the real binary: refused early, in few words, and operators can still work.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use acceptance::world::Answer;
+use acceptance::{Database, World};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_full_server_refuses_in_few_words_and_operators_still_work() {
+    let mut world = World::start_plain(Database::Sqlite).await;
+    world.stop();
+    world.set("limits.requests=1");
+    world.add_node().await;
+    let mut slow = TcpStream::connect(("127.0.0.1", world.nodes()[0].port())).unwrap();
+    let head = "POST /api/v2/deliveries HTTP/1.1\r\nHost: x\r\n\
+                Content-Type: application/json\r\nContent-Length: 2\r\n\r\n";
+    slow.write_all(head.as_bytes()).unwrap();
+
+    let wanted = json!({"token": "x", "request_key": "0123456789abcdef", "secrets": ["a/b"]});
+    let url = format!("{}/api/v2/deliveries", world.url());
+    let post = || Answer::of(world.http().post(&url).json(&wanted));
+    let began = Instant::now();
+    while post().await.code() != "overloaded" {
+        assert!(began.elapsed() < Duration::from_secs(5), "the slow sender takes the one place");
+    }
+    for _ in 0..100 {
+        assert_eq!(post().await.status, 503);
+    }
+    world.administer(&["policy", "ls"]);
+
+    slow.write_all(b"{}").unwrap();
+    let mut answer = [0; 12];
+    slow.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 400", "what was let in is served");
+    assert_eq!(post().await.status, 401, "and so is what comes after");
+
+    let logs = world.logs();
+    let told = logs.lines().filter(|line| line.contains("overload: requests are refused")).count();
+    assert!((1..=10).contains(&told), "{told} lines");
+    assert!(!logs.contains("\"overloaded\""), "no line for each");
+}
