@@ -16,6 +16,22 @@ pub struct Node {
     log: PathBuf,
 }
 
+/// How a server is started.
+pub struct Start<'a> {
+    /// Its configuration file.
+    pub config: &'a Path,
+    /// Where it logs to.
+    pub log: &'a Path,
+    /// The port it serves on.
+    pub port: u16,
+    /// The port of its metrics.
+    pub metrics_port: u16,
+    /// More arguments.
+    pub flags: &'a [String],
+    /// Its environment, beside what every command of the harness has.
+    pub env: &'a [(String, String)],
+}
+
 /// How long a server may take until it answers, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -24,19 +40,17 @@ impl Node {
     ///
     /// # Panics
     /// When it ends or does not answer in time; the message has its log.
-    pub async fn start(
-        config: &Path,
-        log: &Path,
-        port: u16,
-        metrics_port: u16,
-        flags: &[String],
-    ) -> Self {
+    pub async fn start(start: &Start<'_>) -> Self {
+        let Start { config, log, port, metrics_port, flags, env } = *start;
         let output = File::options().create(true).append(true).open(log).expect("a log file");
         let child = segura()
             .args(["server", "--config"])
             .arg(config)
+            .arg(format!("--listen=127.0.0.1:{port}"))
+            .arg(format!("--set=server.metrics_listen=127.0.0.1:{metrics_port}"))
             .args(flags)
             .env("RUST_BACKTRACE", "1")
+            .envs(env.iter().cloned())
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("a file handle"))
             .stderr(output)

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::postgres::Cluster;
 use crate::tools::Tools;
-use crate::{demo, packages, run, sizes, tools};
+use crate::{demo, endure, packages, run, sizes, tools};
 
 /// What to leave out. CI leaves nothing out.
 #[derive(clap::Args)]
@@ -84,5 +84,9 @@ fn tests(options: &Options, tools: &Tools) -> anyhow::Result<()> {
     run::check(
         test.env("SEGURA_TEST_POSTGRES", cluster.url())
             .env("SEGURA_TEST_NODE_MODULES", tools.node_modules()),
-    )
+    )?;
+    if options.filter.is_none() && options.package.is_none() {
+        endure::short(&cluster)?;
+    }
+    Ok(())
 }
