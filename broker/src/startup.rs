@@ -26,6 +26,7 @@ use crate::config::{Config, GuardSource, Tls};
 use crate::http::health::Health;
 use crate::http::limits::Edge;
 use crate::http::metrics::Metrics;
+use crate::http::phase::{Phase, PhaseSender};
 use crate::jobs::{self, CertificateSource, DiskGuard, Jobs};
 use crate::net::{HttpFetch, OutboundProxy};
 use crate::oidc::{DevIssuers, Verifier};
@@ -53,6 +54,7 @@ struct Shared {
     edge: Data<Edge>,
     health: Data<Health>,
     metrics: Arc<Metrics>,
+    phase: PhaseSender,
 }
 
 /// Build a server from its settings.
@@ -89,6 +91,7 @@ pub async fn build_world(
     let metrics = Arc::new(Metrics::new());
     let issuers = app.clone();
     let Ground { store, verifier, clock, random, writer_task, .. } = ground;
+    let phase = PhaseSender::new(Phase::Serving);
     let health = Health {
         store,
         issuers: Box::new(move || issuers.issuers()),
@@ -96,6 +99,7 @@ pub async fn build_world(
         certificates,
         disk: disk.clone(),
         clock: clock.clone(),
+        phase: phase.subscribe(),
     };
     let edge = Edge {
         trusted_proxies: config.server.trusted_proxies.clone(),
@@ -106,7 +110,7 @@ pub async fn build_world(
         metrics: metrics.clone(),
     };
     let (edge, health) = (Data::new(edge), Data::new(health));
-    let shared = Arc::new(Shared { app, config, edge, health, metrics });
+    let shared = Arc::new(Shared { app, config, edge, health, metrics, phase });
     Ok(Server { sockets, shared, jobs, writer_task })
 }
 

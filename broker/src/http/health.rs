@@ -12,6 +12,7 @@ use segura_model::{Clock, Timestamp};
 use segura_store::Store;
 use segura_vault::authority::WARNING_SECONDS;
 
+use super::phase::{Phase, PhaseReceiver};
 use crate::jobs::DiskGuard;
 use crate::oidc::{IssuerSet, KeyStatus, Verifier};
 use crate::tls::Certificates;
@@ -30,6 +31,8 @@ pub struct Health {
     pub disk: Arc<DiskGuard>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Whether the server stops.
+    pub phase: PhaseReceiver,
 }
 
 /// What the checks saw.
@@ -56,6 +59,7 @@ impl Health {
             check("keyring", ReadyState::Ready, None),
             self.disk(),
         ];
+        checks.extend(self.stopping());
         checks.extend(certificate_ends.map(|ends| self.certificate(ends)));
         checks.extend(keys.iter().map(|status| {
             let plain = issuers.by_id(&status.issuer).is_some_and(|e| e.iss.is_loopback_http());
@@ -76,6 +80,13 @@ impl Health {
                 check("database", ReadyState::Down, Some(detail))
             }
         }
+    }
+
+    /// A node that stops is no longer to be sent anything: a balancer moves on.
+    fn stopping(&self) -> Option<ReadyCheck> {
+        let is_leaving = *self.phase.borrow() != Phase::Serving;
+        let detail = || Some("the server is stopping".to_owned());
+        is_leaving.then(|| check("server", ReadyState::Down, detail()))
     }
 
     fn disk(&self) -> ReadyCheck {

@@ -4,7 +4,8 @@
 //! body that no handler has read for as long as the caller likes (actix-http 3.20). One
 //! caller that sends a byte now and then, or none at all, could so hold every connection
 //! there is. So each connection has a watch of its own, on the event loop that serves it,
-//! and requests tell it when they begin and end.
+//! and requests tell it when they begin and end. When the server stops, idle ones are closed
+//! at once: the framework would wait for their clients.
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell};
@@ -18,6 +19,8 @@ use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::rt::net::TcpStream as Accepted;
 use actix_web::rt::task::JoinHandle;
 
+use super::phase::{Phase, PhaseReceiver};
+
 /// One connection, for as long as the framework keeps it.
 struct Connection {
     /// A second handle, as the framework lends its own only when the connection begins.
@@ -25,6 +28,7 @@ struct Connection {
     is_serving: Cell<bool>,
     /// When it last began or ended to serve a request.
     since: Cell<Instant>,
+    phase: PhaseReceiver,
     watch: OnceCell<JoinHandle<()>>,
 }
 
@@ -32,11 +36,15 @@ struct Connection {
 pub struct Serving(Rc<Connection>);
 
 /// What is done with every new connection, to be used with `HttpServer::on_connect`: it may
-/// be idle this long.
-pub fn watch(longest: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static {
+/// be idle this long, and not at all once the server is closing.
+pub fn watch(
+    longest: Duration,
+    phase: PhaseReceiver,
+) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + 'static {
     move |accepted, extensions| {
-        if let Some(connection) = Connection::of(accepted) {
-            let watch = actix_web::rt::spawn(close_idle(Rc::downgrade(&connection), longest));
+        if let Some(connection) = Connection::of(accepted, &phase) {
+            let watch = close_idle(Rc::downgrade(&connection), longest, phase.clone());
+            let watch = actix_web::rt::spawn(watch);
             let _ = connection.watch.set(watch);
             extensions.insert(connection);
         }
@@ -50,8 +58,15 @@ pub fn serving(request: &ServiceRequest) -> Option<Serving> {
     Some(Serving(Rc::clone(connection)))
 }
 
+impl Serving {
+    /// Whether its answer is to be the connection's last.
+    pub fn is_last(&self) -> bool {
+        *self.0.phase.borrow() != Phase::Serving
+    }
+}
+
 impl Connection {
-    fn of(accepted: &dyn Any) -> Option<Rc<Self>> {
+    fn of(accepted: &dyn Any, phase: &PhaseReceiver) -> Option<Rc<Self>> {
         let plain = accepted.downcast_ref::<Accepted>();
         let stream = plain.or_else(|| {
             let tls = accepted.downcast_ref::<TlsStream<Accepted>>()?;
@@ -61,6 +76,7 @@ impl Connection {
             socket: stream.as_fd().try_clone_to_owned().ok()?.into(),
             is_serving: Cell::new(false),
             since: Cell::new(Instant::now()),
+            phase: phase.clone(),
             watch: OnceCell::new(),
         }))
     }
@@ -89,14 +105,21 @@ impl Drop for Serving {
     }
 }
 
-/// Shut the socket once the connection was idle this long; the framework then finds its end.
-async fn close_idle(connection: Weak<Connection>, longest: Duration) {
-    let mut wait = longest;
+/// Shut the socket once the connection was idle this long, or is idle while the server is
+/// closing; the framework then finds its end.
+async fn close_idle(connection: Weak<Connection>, longest: Duration, mut phase: PhaseReceiver) {
+    let (mut longest, mut wait) = (longest, longest);
     loop {
-        actix_web::rt::time::sleep(wait).await;
+        tokio::select! {
+            () = actix_web::rt::time::sleep(wait) => {}
+            () = closing(&mut phase), if !longest.is_zero() => longest = Duration::ZERO,
+        }
         let Some(connection) = connection.upgrade() else { return };
         match longest.checked_sub(connection.idle()) {
             Some(left) if !left.is_zero() => wait = left,
+            // It is closed with its answer; what if the client does not read that is the
+            // framework's to bound.
+            _ if connection.is_serving.get() => wait = LAST_ANSWER,
             _ => {
                 // One that is gone already needs no closing.
                 let _ = connection.socket.shutdown(Shutdown::Both);
@@ -105,3 +128,13 @@ async fn close_idle(connection: Weak<Connection>, longest: Duration) {
         }
     }
 }
+
+/// Resolves once the server closes what is idle; never when nobody can tell any more.
+async fn closing(phase: &mut PhaseReceiver) {
+    if phase.wait_for(|phase| *phase == Phase::Closing).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// How often a connection that serves is looked at while the server is closing.
+const LAST_ANSWER: Duration = Duration::from_millis(50);

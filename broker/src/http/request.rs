@@ -13,8 +13,8 @@ use std::time::Instant;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
@@ -33,7 +33,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let line = Line::start(&edge, &request);
-    let _serving = idle::serving(&request);
+    let serving = idle::serving(&request);
     if let Err(error) = screen(&request, &edge) {
         let response = line.finish(error.error_response(), None);
         return Ok(request.into_response(response));
@@ -42,7 +42,10 @@ pub async fn wrap<B: MessageBody + 'static>(
     match next.call(request).await {
         Ok(response) => {
             let (request, response) = response.into_parts();
-            let response = line.finish(response.map_into_boxed_body(), route);
+            let mut response = line.finish(response.map_into_boxed_body(), route);
+            if serving.is_some_and(|serving| serving.is_last()) {
+                response.head_mut().set_connection_type(ConnectionType::Close);
+            }
             Ok(ServiceResponse::new(request, response))
         }
         // Of a middleware inside, such as the guard of a route.

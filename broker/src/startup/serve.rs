@@ -11,6 +11,7 @@ use actix_web::{App as HttpApp, HttpServer};
 
 use super::{Shared, StartError};
 use crate::config::{Config, Limits};
+use crate::http::phase::Phase;
 use crate::http::{health, idle, metrics, openapi, request, routes};
 use crate::net::listen;
 use crate::tls::{Certificates, server_config};
@@ -54,7 +55,8 @@ impl Sockets {
     }
 }
 
-/// Serve until `stop` completes, then let running requests finish.
+/// Serve until `stop` completes, then leave in order: say so and serve on for
+/// `limits.drain_time`, then take nothing new and let running requests finish.
 pub(super) async fn serve(
     sockets: Sockets,
     shared: &Arc<Shared>,
@@ -75,6 +77,11 @@ pub(super) async fn serve(
     let served = tokio::select! {
         ended = &mut main => ended,
         () = stop => {
+            let drain = shared.config.limits.drain_time;
+            tracing::info!(seconds = drain.as_secs(), "stopping: /readyz says so from now on");
+            shared.phase.send_replace(Phase::Leaving);
+            tokio::time::sleep(drain).await;
+            shared.phase.send_replace(Phase::Closing);
             let (ended, ()) = tokio::join!(main, handle.stop(true));
             ended
         }
@@ -109,7 +116,7 @@ fn main_server(
 ) -> std::io::Result<HttpTask> {
     let limits = shared.config.limits.clone();
     let workers = limits.workers.unwrap_or_else(processors);
-    let shared = shared.clone();
+    let (phase, shared) = (shared.phase.subscribe(), shared.clone());
     let server = HttpServer::new(move || {
         HttpApp::new()
             .app_data(shared.edge.clone())
@@ -122,7 +129,7 @@ fn main_server(
     });
     // An answer has as long to be read as a body has to be sent.
     let idle = limits.keep_alive.max(limits.body_time);
-    let server = bounded!(server, &limits, workers).on_connect(idle::watch(idle));
+    let server = bounded!(server, &limits, workers).on_connect(idle::watch(idle, phase));
     match tls {
         Some(config) => Ok(server.listen_rustls_0_23(listener, config)?.run()),
         None => Ok(server.listen(listener)?.run()),
