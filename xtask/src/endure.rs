@@ -42,9 +42,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn short(cluster: &Cluster) -> anyhow::Result<()> {
-    run::check(run::command("cargo").args(["build", "--quiet", "--package", "endure"]))?;
+pub(crate) fn short(cluster: &Cluster, without_root: bool) -> anyhow::Result<()> {
     let mut trials = run::command(&run::target().join("debug/endure").display().to_string());
+    if without_root {
+        trials.arg("--without-root");
+    }
     run::check(
         trials
             .arg("--short")

@@ -17,6 +17,7 @@ use crate::scene::{Jobs, SECRET, Scene};
 /// Requests over several connections until it is stopped.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
+    late: Arc<AtomicBool>,
     workers: Vec<JoinHandle<Books>>,
 }
 
@@ -33,6 +34,8 @@ pub(crate) struct Books {
     pub(crate) puts: Vec<Put>,
     /// What was asked for and not answered with success: done wholly, or not at all.
     pub(crate) open: Vec<Act>,
+    /// Answers that came too late to be promises; what they answered is in `open`.
+    pub(crate) late: usize,
     /// Answers other than success, by status and code.
     pub(crate) refused: BTreeMap<String, usize>,
 }
@@ -111,6 +114,7 @@ impl Books {
         self.ends.extend(other.ends);
         self.puts.extend(other.puts);
         self.open.extend(other.open);
+        self.late += other.late;
         for (what, count) in other.refused {
             *self.refused.entry(what).or_default() += count;
         }
@@ -119,7 +123,9 @@ impl Books {
     /// Write down what became of an act.
     fn enter(&mut self, act: Act, reply: Reply) {
         if reply.status != 200 {
-            let what = format!("{} {}", reply.status, reply.code());
+            // The standard's routes have the standard's words (RFC 6749).
+            let code = if reply.code().is_empty() { reply.text("/error") } else { reply.code() };
+            let what = format!("{} {code}", reply.status);
             *self.refused.entry(what).or_default() += 1;
             self.open.push(act);
             return;
@@ -147,13 +153,14 @@ impl Load {
     /// Load these servers over this many connections, each to the next server. One worker
     /// in eight writes secrets: that stops the writer's batches, as an operator does.
     pub(crate) fn start(scene: &Scene, ports: &[u16], workers: usize, seed: u64) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, late) = (Arc::default(), Arc::default());
         let workers = (0..workers).map(|number| {
             let worker = Worker {
                 port: ports[number % ports.len()],
                 jobs: scene.jobs.clone(),
                 operator: scene.operator.clone(),
                 stop: Arc::clone(&stop),
+                late: Arc::clone(&late),
                 chance: fastrand::Rng::with_seed(seed ^ number as u64),
                 folder: format!("load/s{seed:x}-w{number}"),
                 writes: number % 8 == 7,
@@ -165,7 +172,12 @@ impl Load {
             tokio::spawn(worker.work())
         });
         let workers = workers.collect();
-        Self { stop, workers }
+        Self { stop, late, workers }
+    }
+
+    /// What is answered from now on promises nothing.
+    pub(crate) fn is_late_now(&self) {
+        self.late.store(true, Ordering::SeqCst);
     }
 
     /// Let every connection finish what it does, and gather what was done.
@@ -184,6 +196,7 @@ struct Worker {
     jobs: Jobs,
     operator: String,
     stop: Arc<AtomicBool>,
+    late: Arc<AtomicBool>,
     chance: fastrand::Rng,
     folder: String,
     writes: bool,
@@ -211,8 +224,11 @@ impl Worker {
         while !self.stop.load(Ordering::SeqCst) {
             let act = self.choose();
             let answered = wire.ask(&act.bytes(&self.operator)).await;
-            let Ok(reply) = answered else {
+            let is_late = self.late.load(Ordering::SeqCst);
+            let was_answered = answered.is_ok();
+            let Some(reply) = answered.ok().filter(|_| !is_late) else {
                 self.next = None;
+                self.books.late += usize::from(was_answered);
                 self.books.open.push(act);
                 return;
             };

@@ -60,6 +60,17 @@ impl Report {
         self.figures.entry(what.to_owned()).or_default().push(value);
     }
 
+    /// Measure how many of something there were.
+    pub(crate) fn measure_count(&mut self, what: &str, count: usize) {
+        self.measure(what, as_figure(count as u64));
+    }
+
+    /// Measure how many of something counted there were a second.
+    pub(crate) fn measure_rate(&mut self, what: &str, time: Duration) {
+        let rate = as_figure(self.counted(what)) / time.as_secs_f64();
+        self.measure(&format!("{what} a second"), rate);
+    }
+
     /// Measure a time, in milliseconds.
     pub(crate) fn time(&mut self, what: &str, time: Duration) {
         self.measure(&format!("{what} ms"), time.as_secs_f64() * 1e3);
@@ -138,6 +149,11 @@ impl Report {
             "losses": self.losses,
         })
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no trial counts to 2^52")]
+fn as_figure(count: u64) -> f64 {
+    count as f64
 }
 
 fn spread(values: &[f64]) -> [f64; 3] {

@@ -4,6 +4,10 @@
 //! section in `docs/reference/endurance.md`.
 
 mod kill;
+mod postgres;
+mod powercut;
+mod replay;
+mod rolling;
 
 use std::pin::Pin;
 
@@ -15,7 +19,8 @@ use crate::plan::Options;
 use crate::report::Report;
 
 /// Every trial, in the order in which they run.
-pub(crate) const TRIALS: &[Trial] = &[kill::TRIAL];
+pub(crate) const TRIALS: &[Trial] =
+    &[kill::TRIAL, powercut::TRIAL, replay::TRIAL, rolling::TRIAL, postgres::TRIAL];
 
 /// One trial.
 pub(crate) struct Trial {

@@ -43,7 +43,7 @@ async fn run(course: &Course<'_>, report: &mut Report) -> anyhow::Result<()> {
         report.count("cycles", 1);
         report.count("acknowledged", acknowledged);
         report.count("never answered", books.open.len());
-        report.measure("acknowledged in a cycle", acknowledged as f64);
+        report.measure_count("acknowledged in a cycle", acknowledged);
         report.demand(acknowledged > 0, || {
             format!("nothing was acknowledged in cycle {cycle}: it proves nothing")
         });
