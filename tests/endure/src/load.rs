@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use acceptance::wire::{Reply, Wire, exchange, send};
@@ -18,6 +18,7 @@ use crate::scene::{Jobs, SECRET, Scene};
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     late: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
     workers: Vec<JoinHandle<Books>>,
 }
 
@@ -121,7 +122,7 @@ impl Books {
     }
 
     /// Write down what became of an act.
-    fn enter(&mut self, act: Act, reply: Reply) {
+    fn enter(&mut self, act: Act, reply: &Reply) {
         if reply.status != 200 {
             // The standard's routes have the standard's words (RFC 6749).
             let code = if reply.code().is_empty() { reply.text("/error") } else { reply.code() };
@@ -153,7 +154,7 @@ impl Load {
     /// Load these servers over this many connections, each to the next server. One worker
     /// in eight writes secrets: that stops the writer's batches, as an operator does.
     pub(crate) fn start(scene: &Scene, ports: &[u16], workers: usize, seed: u64) -> Self {
-        let (stop, late) = (Arc::default(), Arc::default());
+        let (stop, late, answered) = (Arc::default(), Arc::default(), Arc::default());
         let workers = (0..workers).map(|number| {
             let worker = Worker {
                 port: ports[number % ports.len()],
@@ -161,6 +162,7 @@ impl Load {
                 operator: scene.operator.clone(),
                 stop: Arc::clone(&stop),
                 late: Arc::clone(&late),
+                answered: Arc::clone(&answered),
                 chance: fastrand::Rng::with_seed(seed ^ number as u64),
                 folder: format!("load/s{seed:x}-w{number}"),
                 writes: number % 8 == 7,
@@ -172,7 +174,17 @@ impl Load {
             tokio::spawn(worker.work())
         });
         let workers = workers.collect();
-        Self { stop, late, workers }
+        Self { stop, late, answered, workers }
+    }
+
+    /// Wait until something was acknowledged; a busy machine may take its time.
+    pub(crate) async fn is_under_way(&self) {
+        for _ in 0..3_000 {
+            if self.answered.load(Ordering::SeqCst) > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// What is answered from now on promises nothing.
@@ -197,6 +209,7 @@ struct Worker {
     operator: String,
     stop: Arc<AtomicBool>,
     late: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
     chance: fastrand::Rng,
     folder: String,
     writes: bool,
@@ -233,7 +246,8 @@ impl Worker {
                 return;
             };
             let (closes, is_done) = (reply.closes, reply.status == 200);
-            self.books.enter(act.clone(), reply);
+            self.answered.fetch_add(usize::from(is_done), Ordering::SeqCst);
+            self.books.enter(act.clone(), &reply);
             match (act, is_done) {
                 (Act::Deliver(_), true) => {
                     let last = self.books.deliveries.last().expect("just entered");

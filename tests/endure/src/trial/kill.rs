@@ -31,6 +31,7 @@ async fn run(course: &Course<'_>, report: &mut Report) -> anyhow::Result<()> {
     for cycle in 1..=cycles {
         let (mark, since) = (Mark::set(&scene, 0).await?, SystemClock.now().0);
         let load = Load::start(&scene, &[scene.port(0)], CONNECTIONS, chance.u64(..));
+        load.is_under_way().await;
         tokio::time::sleep(Duration::from_millis(chance.u64(100..700))).await;
         scene.world.kill();
         let mut books = load.stop().await;

@@ -70,7 +70,7 @@ async fn run(course: &Course<'_>, report: &mut Report) -> anyhow::Result<()> {
         for harm in [Harm::Cut, Harm::Restart, Harm::Crash, Harm::Outage] {
             let (mark, since) = (Mark::set(&scene, 0).await?, SystemClock.now().0);
             let load = Load::start(&scene, &ports, CONNECTIONS, chance.u64(..));
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            load.is_under_way().await;
             hurt(harm, &cluster, &proxy, report).await?;
             recover(harm, &scene, report).await?;
             let books = load.stop().await;

@@ -148,6 +148,7 @@ impl<'t> Stage<'t> {
         let (mark, since) = (Mark::set(&self.scene, 0).await?, SystemClock.now().0);
         let port = self.scene.port(0);
         let load = Load::start(&self.scene, &[port], CONNECTIONS, chance.u64(..));
+        load.is_under_way().await;
         tokio::time::sleep(Duration::from_millis(chance.u64(200..1000))).await;
         // The machine goes on after this cut, as after no real one: a write under way may be
         // called done while the journal is gone. What is answered now promises nothing.

@@ -17,6 +17,8 @@ use anyhow::{Context, ensure};
 use segura_model::api::{AuditRow, DeliveryRequest};
 use segura_model::{Clock, SecretText, SystemClock};
 use segura_sdk::{Client, ClientOptions, make_request_key};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
 use super::{Course, Running, Trial};
@@ -35,14 +37,17 @@ pub(crate) const TRIAL: Trial = Trial {
 /// Workers, each with as many jobs a second that together they are 200.
 const WORKERS: u64 = 20;
 const EVERY: Duration = Duration::from_millis(100);
-/// The balancer looks this often, and the servers drain for more than twice as long.
+/// The balancer looks this often. The servers drain for much longer: on a busy machine a
+/// look takes its time.
 const CHECK_MS: u32 = 200;
+/// The column of `show stat` that says UP.
+const STATUS: usize = 17;
 
 async fn run(course: &Course<'_>, report: &mut Report) -> anyhow::Result<()> {
     let cycles = course.options.cycles(1, 50);
     let mut world = World::prepare(course.database).await;
     world.speak_plain();
-    world.set("limits.drain_time=1s");
+    world.set("limits.drain_time=2s");
     world.add_node().await;
     world.add_node().await;
     let mut scene = Scene::furnish(world).await;
@@ -57,6 +62,7 @@ async fn run(course: &Course<'_>, report: &mut Report) -> anyhow::Result<()> {
             let started = Instant::now();
             scene.world.restart_node(node).await;
             report.time("stop and start of a server", started.elapsed());
+            balancer.wait_until_it_sees(node).await?;
         }
         report.count("rolling restarts", 1);
         report.progress(&format!("{cycle} of {cycles} rolling restarts"));
@@ -226,21 +232,25 @@ impl Worker {
 struct Balancer {
     child: Child,
     port: u16,
+    socket: PathBuf,
 }
 
 impl Balancer {
     fn start(scene: &Scene) -> anyhow::Result<Self> {
         let port = free_port();
-        let servers: String = (0..2)
-            .map(|node| format!("    server s{node} 127.0.0.1:{} check\n", scene.port(node)))
-            .collect();
+        let socket = scene.world.path("haproxy.sock");
+        let server = |node| format!("    server s{node} 127.0.0.1:{} check\n", scene.port(node));
         let config = scene.world.write(
             "haproxy.cfg",
             &format!(
-                "defaults\n    mode tcp\n    timeout connect 2s\n    timeout client 2m\n    \
+                "global\n    stats socket {}\ndefaults\n    mode tcp\n    timeout connect 5s\n    \
+                 timeout check 5s\n    timeout client 2m\n    \
                  timeout server 2m\n    retries 3\n    option redispatch\nlisten segura\n    \
                  bind 127.0.0.1:{port}\n    balance roundrobin\n    option httpchk GET /readyz\n    \
-                 default-server inter {CHECK_MS}ms fall 1 rise 1\n{servers}"
+                 default-server inter {CHECK_MS}ms fall 1 rise 1\n{}{}",
+                socket.display(),
+                server(0),
+                server(1)
             ),
         );
         let log = std::fs::File::create(scene.world.path("haproxy.log"))?;
@@ -253,7 +263,24 @@ impl Balancer {
             .stderr(log)
             .spawn()
             .context("haproxy starts")?;
-        Ok(Self { child, port })
+        Ok(Self { child, port, socket })
+    }
+
+    /// Wait until it passes connections on to this server again, as whoever rolls does.
+    async fn wait_until_it_sees(&self, node: usize) -> anyhow::Result<()> {
+        for _ in 0..300 {
+            let mut stream = UnixStream::connect(&self.socket).await?;
+            stream.write_all(b"show stat\n").await?;
+            let mut table = String::new();
+            stream.read_to_string(&mut table).await?;
+            let name = format!("segura,s{node},");
+            let line = table.lines().find(|line| line.starts_with(&name)).unwrap_or_default();
+            if line.split(',').nth(STATUS) == Some("UP") {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        anyhow::bail!("haproxy does not see that server {node} is ready")
     }
 
     async fn wait_until_it_answers(&self) -> anyhow::Result<()> {
