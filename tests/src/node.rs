@@ -36,11 +36,9 @@ pub struct Start<'a> {
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Node {
-    /// Start `segura server` on this configuration and wait until it answers.
-    ///
-    /// # Panics
-    /// When it ends or does not answer in time; the message has its log.
-    pub async fn start(start: &Start<'_>) -> Self {
+    /// Start `segura server` on this configuration and wait until it answers; when it ends
+    /// or does not answer in time, that with its log.
+    pub async fn start(start: &Start<'_>) -> Result<Self, String> {
         let Start { config, log, port, metrics_port, flags, env } = *start;
         let output = File::options().create(true).append(true).open(log).expect("a log file");
         let child = segura()
@@ -57,8 +55,8 @@ impl Node {
             .spawn()
             .expect("the server starts");
         let mut node = Self { child, port, metrics_port, log: log.to_owned() };
-        node.wait_until_it_answers().await;
-        node
+        node.wait_until_it_answers().await?;
+        Ok(node)
     }
 
     /// The port it serves on.
@@ -95,15 +93,18 @@ impl Node {
         drop(self.child.wait());
     }
 
-    async fn wait_until_it_answers(&mut self) {
+    async fn wait_until_it_answers(&mut self) -> Result<(), String> {
         let started = Instant::now();
         while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
             if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("the server ended with {status}:\n{}", self.log());
+                return Err(format!("the server ended with {status}:\n{}", self.log()));
             }
-            assert!(started.elapsed() < PATIENCE, "no answer in {PATIENCE:?}:\n{}", self.log());
+            if started.elapsed() > PATIENCE {
+                return Err(format!("no answer in {PATIENCE:?}:\n{}", self.log()));
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        Ok(())
     }
 }
 

@@ -96,12 +96,18 @@ impl World {
 
     /// Start one more server on the same data; the first becomes the world's address.
     pub async fn add_node(&mut self) {
-        let node = self.start_node(self.nodes.len(), free_port()).await;
+        self.try_add_node().await.unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// The same; when the server does not start, why.
+    pub async fn try_add_node(&mut self) -> Result<(), String> {
+        let node = self.start_node(self.nodes.len(), free_port()).await?;
         self.nodes.push(node);
         // The authority is the database's: other servers on it have the same.
         if self.nodes.len() == 1 && !self.authority().exists() {
             self.trust_authority();
         }
+        Ok(())
     }
 
     /// Stop one server with SIGTERM, let its clients wait, and start it again on its port.
@@ -111,7 +117,7 @@ impl World {
         let code =
             tokio::task::spawn_blocking(move || node.stop()).await.expect("it is waited for");
         assert_eq!(code, Some(0), "a stop by SIGTERM is a clean end");
-        let node = self.start_node(place, port).await;
+        let node = self.start_node(place, port).await.unwrap_or_else(|why| panic!("{why}"));
         self.nodes.insert(place, node);
     }
 
@@ -120,11 +126,11 @@ impl World {
         let node = self.nodes.remove(place);
         let port = node.port();
         node.kill();
-        let node = self.start_node(place, port).await;
+        let node = self.start_node(place, port).await.unwrap_or_else(|why| panic!("{why}"));
         self.nodes.insert(place, node);
     }
 
-    async fn start_node(&self, place: usize, port: u16) -> Node {
+    async fn start_node(&self, place: usize, port: u16) -> Result<Node, String> {
         let flags: Vec<String> =
             self.settings.iter().map(|setting| format!("--set={setting}")).collect();
         Node::start(&Start {
