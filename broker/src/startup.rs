@@ -29,6 +29,7 @@ use crate::http::gate::Gate;
 use crate::http::health::Health;
 use crate::http::limits::Edge;
 use crate::http::metrics::Metrics;
+use crate::http::phase::{Phase, PhaseSender};
 use crate::jobs::{self, CertificateSource, DiskGuard, Jobs};
 use crate::net::{HttpFetch, OutboundProxy};
 use crate::oidc::{DevIssuers, Verifier};
@@ -56,6 +57,7 @@ struct Shared {
     config: Config,
     edge: Data<Edge>,
     health: Data<Health>,
+    phase: PhaseSender,
 }
 
 /// Build a server from its settings.
@@ -92,6 +94,7 @@ pub async fn build_world(
     let gate = gate(&config, &ground.writer);
     let (issuers, refused) = (app.clone(), app.clone());
     let Ground { store, verifier, clock, random, writer_task, .. } = ground;
+    let phase = PhaseSender::new(Phase::Serving);
     let health = Health {
         store,
         issuers: Box::new(move || issuers.issuers()),
@@ -100,6 +103,7 @@ pub async fn build_world(
         certificates,
         disk: disk.clone(),
         clock: clock.clone(),
+        phase: phase.subscribe(),
     };
     let edge = Edge {
         trusted_proxies: config.server.trusted_proxies.clone(),
@@ -112,7 +116,7 @@ pub async fn build_world(
         metrics: Arc::new(Metrics::new()),
     };
     let (edge, health) = (Data::new(edge), Data::new(health));
-    let shared = Arc::new(Shared { app, config, edge, health });
+    let shared = Arc::new(Shared { app, config, edge, health, phase });
     Ok(Server { sockets, shared, jobs, writer_task })
 }
 

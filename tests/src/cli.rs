@@ -3,12 +3,26 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+static CHOSEN: OnceLock<PathBuf> = OnceLock::new();
+
+/// Test this program instead of the one beside the test's own, from now on.
+///
+/// # Panics
+/// When one was chosen before.
+pub fn use_binary(path: PathBuf) {
+    CHOSEN.set(path).expect("the program under test is chosen once");
+}
 
 /// The binary under test: beside the test's own, built by `cargo xtask test`.
 ///
 /// # Panics
 /// When it is not there.
 pub fn binary() -> PathBuf {
+    if let Some(chosen) = CHOSEN.get() {
+        return chosen.clone();
+    }
     let own = std::env::current_exe().expect("a running program has a path");
     let path = own
         .ancestors()

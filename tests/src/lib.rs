@@ -9,6 +9,8 @@ pub mod cli;
 pub mod database;
 pub mod issuer;
 pub mod node;
+pub mod proxy;
+pub mod wire;
 pub mod world;
 
 pub use cli::{Run, segura};

@@ -16,35 +16,47 @@ pub struct Node {
     log: PathBuf,
 }
 
+/// How a server is started.
+pub struct Start<'a> {
+    /// Its configuration file.
+    pub config: &'a Path,
+    /// Where it logs to.
+    pub log: &'a Path,
+    /// The port it serves on.
+    pub port: u16,
+    /// The port of its metrics.
+    pub metrics_port: u16,
+    /// More arguments.
+    pub flags: &'a [String],
+    /// Its environment, beside what every command of the harness has.
+    pub env: &'a [(String, String)],
+}
+
 /// How long a server may take until it answers, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Node {
-    /// Start `segura server` on this configuration and wait until it answers.
-    ///
-    /// # Panics
-    /// When it ends or does not answer in time; the message has its log.
-    pub async fn start(
-        config: &Path,
-        log: &Path,
-        port: u16,
-        metrics_port: u16,
-        flags: &[String],
-    ) -> Self {
+    /// Start `segura server` on this configuration and wait until it answers; when it ends
+    /// or does not answer in time, that with its log.
+    pub async fn start(start: &Start<'_>) -> Result<Self, String> {
+        let Start { config, log, port, metrics_port, flags, env } = *start;
         let output = File::options().create(true).append(true).open(log).expect("a log file");
         let child = segura()
             .args(["server", "--config"])
             .arg(config)
+            .arg(format!("--listen=127.0.0.1:{port}"))
+            .arg(format!("--set=server.metrics_listen=127.0.0.1:{metrics_port}"))
             .args(flags)
             .env("RUST_BACKTRACE", "1")
+            .envs(env.iter().cloned())
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("a file handle"))
             .stderr(output)
             .spawn()
             .expect("the server starts");
         let mut node = Self { child, port, metrics_port, log: log.to_owned() };
-        node.wait_until_it_answers().await;
-        node
+        node.wait_until_it_answers().await?;
+        Ok(node)
     }
 
     /// The port it serves on.
@@ -81,15 +93,18 @@ impl Node {
         drop(self.child.wait());
     }
 
-    async fn wait_until_it_answers(&mut self) {
+    async fn wait_until_it_answers(&mut self) -> Result<(), String> {
         let started = Instant::now();
         while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
             if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("the server ended with {status}:\n{}", self.log());
+                return Err(format!("the server ended with {status}:\n{}", self.log()));
             }
-            assert!(started.elapsed() < PATIENCE, "no answer in {PATIENCE:?}:\n{}", self.log());
+            if started.elapsed() > PATIENCE {
+                return Err(format!("no answer in {PATIENCE:?}:\n{}", self.log()));
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        Ok(())
     }
 }
 

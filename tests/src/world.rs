@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::cli::{Run, segura};
 use crate::database::Database;
 use crate::issuer::TokenIssuer;
-use crate::node::{Node, free_port};
+use crate::node::{Node, Start, free_port};
 
 /// The audience of every world.
 pub const AUDIENCE: &str = "https://segura.test";
@@ -21,6 +21,7 @@ pub struct World {
     database: Option<String>,
     nodes: Vec<Node>,
     settings: Vec<String>,
+    env: Vec<(String, String)>,
     scheme: &'static str,
     client: reqwest::Client,
 }
@@ -36,10 +37,21 @@ impl World {
     /// Initialise and start a broker that speaks plain HTTP, for measurements.
     pub async fn start_plain(database: Database) -> Self {
         let mut world = Self::prepare(database).await;
-        world.scheme = "http";
-        world.set("tls.mode=off");
+        world.speak_plain();
         world.add_node().await;
         world
+    }
+
+    /// Speak plain HTTP, from the first server on.
+    pub fn speak_plain(&mut self) {
+        self.scheme = "http";
+        self.set("tls.mode=off");
+    }
+
+    /// A variable in the environment of servers started from now on.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.to_owned()));
     }
 
     /// A setting over the configuration file, for servers started from now on.
@@ -50,19 +62,27 @@ impl World {
     /// Initialise a broker and start nothing yet.
     pub async fn prepare(database: Database) -> Self {
         let folder = tempfile::Builder::new().prefix("segura-it-").tempdir().expect("a folder");
+        let data = folder.path().join("data");
         let database = database.create(folder.path()).await;
+        Self::prepare_at(folder, &data, database)
+    }
+
+    /// Initialise a broker whose data directory is this one, on PostgreSQL when there is
+    /// an address of it, and start nothing yet.
+    pub fn prepare_at(folder: TempDir, data: &Path, database: Option<String>) -> Self {
         let world = Self {
             folder,
             database,
             nodes: Vec::new(),
             settings: Vec::new(),
+            env: Vec::new(),
             scheme: "https",
             client: client(None),
         };
         let mut init = segura();
         init.args(["init", "--url", AUDIENCE, "--url", "https://127.0.0.1"])
             .arg("--data-dir")
-            .arg(world.path("data"))
+            .arg(data)
             .arg("--config")
             .arg(world.config())
             .arg("--credential-file")
@@ -76,16 +96,52 @@ impl World {
 
     /// Start one more server on the same data; the first becomes the world's address.
     pub async fn add_node(&mut self) {
-        let (port, metrics) = (free_port(), free_port());
-        let mut flags = vec![format!("--listen=127.0.0.1:{port}")];
-        flags.push(format!("--set=server.metrics_listen=127.0.0.1:{metrics}"));
-        flags.extend(self.settings.iter().map(|setting| format!("--set={setting}")));
-        let log = self.path(&format!("node-{}.log", self.nodes.len()));
-        let node = Node::start(&self.config(), &log, port, metrics, &flags).await;
+        self.try_add_node().await.unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// The same; when the server does not start, why.
+    pub async fn try_add_node(&mut self) -> Result<(), String> {
+        let node = self.start_node(self.nodes.len(), free_port()).await?;
         self.nodes.push(node);
-        if self.nodes.len() == 1 {
+        // The authority is the database's: other servers on it have the same.
+        if self.nodes.len() == 1 && !self.authority().exists() {
             self.trust_authority();
         }
+        Ok(())
+    }
+
+    /// Stop one server with SIGTERM, let its clients wait, and start it again on its port.
+    pub async fn restart_node(&mut self, place: usize) {
+        let node = self.nodes.remove(place);
+        let port = node.port();
+        let code =
+            tokio::task::spawn_blocking(move || node.stop()).await.expect("it is waited for");
+        assert_eq!(code, Some(0), "a stop by SIGTERM is a clean end");
+        let node = self.start_node(place, port).await.unwrap_or_else(|why| panic!("{why}"));
+        self.nodes.insert(place, node);
+    }
+
+    /// Kill one server and start it again on its port.
+    pub async fn crash_node(&mut self, place: usize) {
+        let node = self.nodes.remove(place);
+        let port = node.port();
+        node.kill();
+        let node = self.start_node(place, port).await.unwrap_or_else(|why| panic!("{why}"));
+        self.nodes.insert(place, node);
+    }
+
+    async fn start_node(&self, place: usize, port: u16) -> Result<Node, String> {
+        let flags: Vec<String> =
+            self.settings.iter().map(|setting| format!("--set={setting}")).collect();
+        Node::start(&Start {
+            config: &self.config(),
+            log: &self.path(&format!("node-{place}.log")),
+            port,
+            metrics_port: free_port(),
+            flags: &flags,
+            env: &self.env,
+        })
+        .await
     }
 
     /// Stop every server with SIGTERM.
@@ -133,6 +189,12 @@ impl World {
     /// The administrator's credential file.
     pub fn credential(&self) -> PathBuf {
         self.path("admin.token")
+    }
+
+    /// The administrator's token.
+    pub fn credential_text(&self) -> String {
+        let text = std::fs::read_to_string(self.credential()).expect("`segura init` wrote it");
+        text.trim().to_owned()
     }
 
     /// The PEM file of the certificate authority.

@@ -8,6 +8,7 @@
 mod bench;
 mod demo;
 mod dist;
+mod endure;
 mod packages;
 mod postgres;
 mod run;
@@ -33,6 +34,8 @@ enum Command {
     Demo(demo::Options),
     /// Build the static binary and write its SHA-256 into the action's checksums.json.
     Dist(dist::Options),
+    /// Hold the long trials against the release build: kills, power cuts, replays, restarts.
+    Endure(endure::Options),
     /// Fail on a source file of more than 600 lines.
     Sizes,
     /// Run every check and every test, as CI does; installs what is missing or says how.
@@ -46,6 +49,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Dist(options) => dist::run(&options),
+        Command::Endure(options) => endure::run(&options),
         Command::Sizes => sizes::check(),
         Command::Test(options) => suite::run(&options),
         Command::Tools => tools::install().map(|_| ()),

@@ -18,6 +18,16 @@ const NEEDS: &[Need] = &[
         reason: "the whole suite runs on PostgreSQL as well as on SQLite",
     },
     Need {
+        package: "haproxy",
+        present: || run::exists("haproxy") || std::path::Path::new("/usr/sbin/haproxy").exists(),
+        reason: "the trial of rolling restarts puts it before two servers",
+    },
+    Need {
+        package: "libfaketime",
+        present: has_faketime,
+        reason: "the trial of replays moves the servers' clock with it",
+    },
+    Need {
         package: "rsync",
         present: || run::exists("rsync"),
         reason: "gitlab-ci-local copies the project with it",
@@ -28,6 +38,12 @@ const NEEDS: &[Need] = &[
         reason: "zizmor and check-jsonschema come from the Python registry",
     },
 ];
+
+/// It lies in the folder of the machine's kind, `/usr/lib/x86_64-linux-gnu/faketime`.
+fn has_faketime() -> bool {
+    let kinds = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    kinds.into_iter().any(|kind| kind.path().join("faketime/libfaketime.so.1").exists())
+}
 
 fn has_venv() -> bool {
     run::output(

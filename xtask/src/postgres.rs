@@ -58,6 +58,14 @@ impl Cluster {
         format!("postgres://segura@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Where its programs and its data are, for the trial that stops and starts it.
+    pub(crate) fn places(&self) -> [(&'static str, PathBuf); 2] {
+        [
+            ("SEGURA_TEST_POSTGRES_PROGRAMS", self.programs.clone()),
+            ("SEGURA_TEST_POSTGRES_DATA", self.data()),
+        ]
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

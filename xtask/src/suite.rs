@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::postgres::Cluster;
 use crate::tools::Tools;
-use crate::{demo, packages, run, sizes, tools};
+use crate::{demo, endure, packages, run, sizes, tools};
 
 /// What to leave out. CI leaves nothing out.
 #[derive(clap::Args)]
@@ -14,6 +14,9 @@ pub(crate) struct Options {
     /// Only the test binary of this package, such as `segura-store`.
     #[arg(long, short)]
     package: Option<String>,
+    /// Leave out what only root may do, the trial of power cuts, knowing that it is not tried.
+    #[arg(long)]
+    without_root: bool,
 }
 
 /// Run the suite.
@@ -69,8 +72,10 @@ fn lints(tools: &Tools) -> anyhow::Result<()> {
 
 fn tests(options: &Options, tools: &Tools) -> anyhow::Result<()> {
     let cluster = Cluster::start()?;
-    // The acceptance tests drive the real binary, which cargo does not build for them.
-    run::check(run::command("cargo").args(["build", "--quiet", "--package", "segura"]))?;
+    // The acceptance tests and the trials drive the real binary, which cargo does not build
+    // for them.
+    let binaries = ["--package", "segura", "--package", "endure"];
+    run::check(run::command("cargo").args(["build", "--quiet"]).args(binaries))?;
     let mut test = run::command("cargo");
     test.arg("test").env("PATH", tools.path());
     match &options.package {
@@ -84,5 +89,9 @@ fn tests(options: &Options, tools: &Tools) -> anyhow::Result<()> {
     run::check(
         test.env("SEGURA_TEST_POSTGRES", cluster.url())
             .env("SEGURA_TEST_NODE_MODULES", tools.node_modules()),
-    )
+    )?;
+    if options.filter.is_none() && options.package.is_none() {
+        endure::short(&cluster, options.without_root)?;
+    }
+    Ok(())
 }

@@ -244,6 +244,15 @@ send. Without any, `issuers` in `server.data_dir`.",
     ),
     key(
         "limits",
+        "drain_time",
+        Form::Text,
+        Some("0s"),
+        r#""10s""#,
+        "Behind a balancer: how long a server that stops still serves while `/readyz` says
+503. Give the balancer time to notice, twice its checks' interval and more.",
+    ),
+    key(
+        "limits",
         "shutdown_time",
         Form::Text,
         Some("20s"),

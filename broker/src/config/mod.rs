@@ -104,6 +104,8 @@ pub struct Limits {
     pub body_time: Duration,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
+    /// How long a server that stops still serves, so that a balancer moves on.
+    pub drain_time: Duration,
     /// How long running requests have when the server stops.
     pub shutdown_time: Duration,
     /// Event loops; `None` is one per processor.

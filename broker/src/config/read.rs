@@ -181,6 +181,7 @@ impl Reader<'_> {
         let header_time = self.time("header_time", 1..=120);
         let body_time = self.time("body_time", 1..=600);
         let keep_alive = self.time("keep_alive", 0..=3_600);
+        let drain_time = self.time("drain_time", 0..=3_600);
         let shutdown_time = self.time("shutdown_time", 0..=3_600);
         let workers = self.count("workers", 0..=1_024);
         let requests = self.count("requests", 1..=1_000_000);
@@ -195,6 +196,7 @@ impl Reader<'_> {
             header_time: header_time?,
             body_time: body_time?,
             keep_alive: keep_alive?,
+            drain_time: drain_time?,
             shutdown_time: shutdown_time?,
             workers: Some(workers?).filter(|workers| *workers > 0),
             requests: requests?,

@@ -17,6 +17,7 @@ use segura_vault::authority::WARNING_SECONDS;
 
 use super::error::ApiError;
 use super::extract::Bearer;
+use super::phase::{Phase, PhaseReceiver};
 use super::refused::refused;
 use super::request::note_caller;
 use crate::app::App;
@@ -43,6 +44,8 @@ pub struct Health {
     pub disk: Arc<DiskGuard>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Whether the server stops.
+    pub phase: PhaseReceiver,
 }
 
 /// What the checks saw.
@@ -73,6 +76,7 @@ impl Health {
             trust(&(self.refused_rows)()),
             self.disk(),
         ];
+        own.extend(self.stopping());
         own.extend(certificate_ends.map(|ends| self.certificate(ends)));
         let checked = keys.iter().map(|status| {
             let plain = issuers.by_id(&status.issuer).is_some_and(|e| e.iss.is_loopback_http());
@@ -92,6 +96,13 @@ impl Health {
                 check("database", ReadyState::Down, Some(detail))
             }
         }
+    }
+
+    /// A node that stops is no longer to be sent anything: a balancer moves on.
+    fn stopping(&self) -> Option<ReadyCheck> {
+        let is_leaving = *self.phase.borrow() != Phase::Serving;
+        let detail = || Some("the server is stopping".to_owned());
+        is_leaving.then(|| check("server", ReadyState::Down, detail()))
     }
 
     fn disk(&self) -> ReadyCheck {
@@ -227,6 +238,7 @@ mod tests {
 
     use super::*;
     use crate::config::Size;
+    use crate::http::gate::Gate;
     use crate::http::limits::Edge;
     use crate::http::metrics::Metrics;
     use crate::http::request;
@@ -243,6 +255,7 @@ mod tests {
             certificates: None,
             disk: disk.clone(),
             clock: world.clock.clone(),
+            phase: PhaseSender::new(Phase::Serving).subscribe(),
         };
         let edge = Edge {
             trusted_proxies: Vec::new(),
@@ -250,6 +263,8 @@ mod tests {
             clock: world.clock.clone(),
             random: Arc::new(SystemRandom),
             disk,
+            gate: Gate::new(1, || Duration::ZERO),
+            connections: Arc::default(),
             metrics: Arc::new(Metrics::new()),
         };
         let app = actix_web::App::new()

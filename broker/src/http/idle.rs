@@ -4,7 +4,8 @@
 //! body that no handler has read for as long as the caller likes (actix-http 3.20). One
 //! caller that sends a byte now and then, or none at all, could so hold every connection
 //! there is. So each connection has a watch of its own, on the event loop that serves it,
-//! and requests tell it when they begin and end.
+//! and requests tell it when they begin and end. When the server stops, idle ones are closed
+//! at once: the framework would wait for their clients.
 
 use std::cell::{Cell, OnceCell};
 use std::net::{Shutdown, TcpStream};
@@ -16,6 +17,9 @@ use std::time::{Duration, Instant};
 use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::rt::task::JoinHandle;
 use segura_store::Count;
+
+use super::phase::{Phase, PhaseReceiver};
+use crate::net::Stream;
 
 /// How many connections there are, over all event loops. With TLS one counts from the end
 /// of its handshake.
@@ -48,8 +52,6 @@ impl Connections {
     }
 }
 
-use crate::net::Stream;
-
 /// One connection, for as long as the framework keeps it.
 struct Connection {
     /// A second handle, as the framework lends its own only when the connection begins.
@@ -57,6 +59,7 @@ struct Connection {
     is_serving: Cell<bool>,
     /// When it last began or ended to serve a request.
     since: Cell<Instant>,
+    phase: PhaseReceiver,
     watch: OnceCell<JoinHandle<()>>,
     all: Arc<Connections>,
 }
@@ -65,14 +68,16 @@ struct Connection {
 pub struct Serving(Rc<Connection>);
 
 /// What is done with every new connection, to be used with `on_connect_ext`: it may be idle
-/// this long.
+/// this long, and not at all once the server is closing.
 pub fn watch(
     longest: Duration,
+    phase: PhaseReceiver,
     all: Arc<Connections>,
 ) -> impl Fn(&Stream, &mut Extensions) + 'static {
     move |stream, extensions| {
-        if let Ok(connection) = Connection::of(stream, &all) {
-            let watch = actix_web::rt::spawn(close_idle(Rc::downgrade(&connection), longest));
+        if let Ok(connection) = Connection::of(stream, &phase, &all) {
+            let watch = close_idle(Rc::downgrade(&connection), longest, phase.clone());
+            let watch = actix_web::rt::spawn(watch);
             let _ = connection.watch.set(watch);
             extensions.insert(connection);
         }
@@ -86,8 +91,19 @@ pub fn serving(request: &ServiceRequest) -> Option<Serving> {
     Some(Serving(Rc::clone(connection)))
 }
 
+impl Serving {
+    /// Whether its answer is to be the connection's last.
+    pub fn is_last(&self) -> bool {
+        *self.0.phase.borrow() != Phase::Serving
+    }
+}
+
 impl Connection {
-    fn of(stream: &Stream, all: &Arc<Connections>) -> std::io::Result<Rc<Self>> {
+    fn of(
+        stream: &Stream,
+        phase: &PhaseReceiver,
+        all: &Arc<Connections>,
+    ) -> std::io::Result<Rc<Self>> {
         let socket = stream.socket()?;
         all.accepted.raise();
         all.open.fetch_add(1, Ordering::Relaxed);
@@ -96,6 +112,7 @@ impl Connection {
             all: Arc::clone(all),
             is_serving: Cell::new(false),
             since: Cell::new(Instant::now()),
+            phase: phase.clone(),
             watch: OnceCell::new(),
         }))
     }
@@ -125,14 +142,21 @@ impl Drop for Serving {
     }
 }
 
-/// Shut the socket once the connection was idle this long; the framework then finds its end.
-async fn close_idle(connection: Weak<Connection>, longest: Duration) {
-    let mut wait = longest;
+/// Shut the socket once the connection was idle this long, or is idle while the server is
+/// closing; the framework then finds its end.
+async fn close_idle(connection: Weak<Connection>, longest: Duration, mut phase: PhaseReceiver) {
+    let (mut longest, mut wait) = (longest, longest);
     loop {
-        actix_web::rt::time::sleep(wait).await;
+        tokio::select! {
+            () = actix_web::rt::time::sleep(wait) => {}
+            () = closing(&mut phase), if !longest.is_zero() => longest = Duration::ZERO,
+        }
         let Some(connection) = connection.upgrade() else { return };
         match longest.checked_sub(connection.idle()) {
             Some(left) if !left.is_zero() => wait = left,
+            // It is closed with its answer; what if the client does not read that is the
+            // framework's to bound.
+            _ if connection.is_serving.get() => wait = LAST_ANSWER,
             _ => {
                 // One that is gone already needs no closing.
                 let _ = connection.socket.shutdown(Shutdown::Both);
@@ -141,3 +165,13 @@ async fn close_idle(connection: Weak<Connection>, longest: Duration) {
         }
     }
 }
+
+/// Resolves once the server closes what is idle; never when nobody can tell any more.
+async fn closing(phase: &mut PhaseReceiver) {
+    if phase.wait_for(|phase| *phase == Phase::Closing).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// How often a connection that serves is looked at while the server is closing.
+const LAST_ANSWER: Duration = Duration::from_millis(50);

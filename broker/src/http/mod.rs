@@ -16,6 +16,7 @@ pub mod idle;
 pub mod limits;
 pub mod metrics;
 pub mod openapi;
+pub mod phase;
 pub mod request;
 pub mod routes;
 

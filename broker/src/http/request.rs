@@ -15,6 +15,7 @@ use std::time::Duration;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -40,7 +41,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let mut line = Line::start(&edge, &request);
-    let _serving = idle::serving(&request);
+    let serving = idle::serving(&request);
     if let Err(error) = screen(&request, &edge) {
         let response = line.finish(error.error_response());
         return Ok(request.into_response(response));
@@ -59,7 +60,10 @@ pub async fn wrap<B: MessageBody + 'static>(
     match next.call(request).await {
         Ok(response) => {
             let (request, response) = response.into_parts();
-            let response = line.finish(response.map_into_boxed_body());
+            let mut response = line.finish(response.map_into_boxed_body());
+            if serving.is_some_and(|serving| serving.is_last()) {
+                response.head_mut().set_connection_type(ConnectionType::Close);
+            }
             Ok(ServiceResponse::new(request, response))
         }
         // Of a middleware inside, such as the guard of a route.

@@ -86,6 +86,7 @@ impl Door {
         // An answer has as long to be read as a body has to be sent.
         let watch = idle::watch(
             limits.keep_alive.max(limits.body_time),
+            shared.phase.subscribe(),
             shared.edge.connections.clone(),
         );
         let app = HttpApp::new()

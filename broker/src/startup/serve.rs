@@ -13,6 +13,7 @@ use super::door::{DISCONNECT_TIME, Door};
 use super::{Shared, StartError};
 use crate::config::Config;
 use crate::http::metrics;
+use crate::http::phase::Phase;
 use crate::net::listen;
 use crate::tls::{Certificates, server_config};
 
@@ -55,7 +56,8 @@ impl Sockets {
     }
 }
 
-/// Serve until `stop` completes, then let running requests finish.
+/// Serve until `stop` completes, then leave in order: say so and serve on for
+/// `limits.drain_time`, then take nothing new and let running requests finish.
 pub(super) async fn serve(
     sockets: Sockets,
     shared: &Arc<Shared>,
@@ -76,6 +78,11 @@ pub(super) async fn serve(
     let served = tokio::select! {
         ended = &mut main => ended,
         () = stop => {
+            let drain = shared.config.limits.drain_time;
+            tracing::info!(seconds = drain.as_secs(), "stopping: /readyz says so from now on");
+            shared.phase.send_replace(Phase::Leaving);
+            tokio::time::sleep(drain).await;
+            shared.phase.send_replace(Phase::Closing);
             let (ended, ()) = tokio::join!(main, handle.stop(true));
             ended
         }

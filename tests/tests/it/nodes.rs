@@ -1,7 +1,13 @@
-//! Two servers on one PostgreSQL are one broker; one data directory has one server.
+//! Two servers on one PostgreSQL are one broker; one data directory has one server; one
+//! that stops is missed by nobody.
 
-use acceptance::world::Answer;
-use acceptance::{Database, Run, segura};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use acceptance::wire::{Wire, send};
+use acceptance::world::{Answer, request_key};
+use acceptance::{Database, Run, World, segura};
+use serde_json::json;
 
 use crate::main_job::{claims, github_world};
 
@@ -48,4 +54,46 @@ async fn a_second_server_on_one_data_directory_is_refused() {
 
     assert_ne!(second.code, 0);
     assert!(second.stderr.contains("is held by process"), "{}", second.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_says_so_serves_on_and_then_closes_what_is_idle() {
+    const READY: &[u8] = b"GET /readyz HTTP/1.1\r\nhost: test\r\n\r\n";
+    let mut world = World::prepare(Database::Sqlite).await;
+    world.speak_plain();
+    world.set("limits.drain_time=3s");
+    world.add_node().await;
+    let port = world.nodes()[0].port();
+    let (mut idle, mut busy) = (connect(port).await, connect(port).await);
+    assert_eq!(idle.ask(READY).await.expect("an answer").status, 200);
+    assert!(!busy.ask(READY).await.expect("an answer").closes);
+
+    let signalled = Instant::now();
+    let pid = world.nodes()[0].pid().to_string();
+    let _ = Run::of(Command::new("kill").args(["-TERM", &pid])).ok();
+
+    let leaving = loop {
+        let reply = connect(port).await.ask(READY).await.expect("it serves on");
+        if reply.status != 200 {
+            break reply;
+        }
+        assert!(signalled.elapsed() < Duration::from_secs(2), "it does not say that it stops");
+    };
+    assert_eq!(leaving.status, 503);
+    assert!(leaving.body.to_string().contains("the server is stopping"), "{leaving:?}");
+    let body = json!({"token": "x", "request_key": request_key(), "secrets": []});
+    let reply = busy.ask(&send("POST", "/api/v2/deliveries", "", &body)).await;
+    let reply = reply.expect("requests are served until the end");
+    assert!(reply.closes, "its answer is the connection's last: {reply:?}");
+
+    // An idle connection, kept by a client that is asleep, holds nothing up.
+    world.stop();
+    let took = signalled.elapsed();
+    assert!(took >= Duration::from_secs(3), "it left after {took:?}");
+    assert!(took < Duration::from_secs(15), "it waited for an idle connection: {took:?}");
+    assert!(idle.ask(READY).await.is_err());
+}
+
+async fn connect(port: u16) -> Wire {
+    Wire::connect(port).await.expect("the server takes connections")
 }

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::{Method, StatusCode};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use segura_model::Class;
