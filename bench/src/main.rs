@@ -63,10 +63,12 @@ fn main() -> anyhow::Result<()> {
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn conduct(options: &Options) -> anyhow::Result<()> {
     let pace = options.pace.resolve();
-    let mint = Mint::open(&pace).await?;
+    let chosen: Vec<Job> =
+        if options.only.is_empty() { Job::ALL.to_vec() } else { options.only.clone() };
+    let mint = Mint::open(&pace, &chosen).await?;
     let mut report = Report::default();
     for scenario in options.choices.scenarios() {
-        for job in jobs(&options.only, &scenario) {
+        for &job in chosen.iter().filter(|job| fits(**job, &scenario)) {
             eprintln!("{job} on {scenario}");
             report.add(measure::measure(job, &scenario, &mint, &pace).await?);
         }
@@ -83,9 +85,7 @@ async fn conduct(options: &Options) -> anyhow::Result<()> {
     report.verdict()
 }
 
-/// The jobs to measure in a scenario; those to which connections do not matter, once.
-fn jobs(only: &[Job], scenario: &Scenario) -> impl Iterator<Item = Job> {
-    let chosen = |job: &Job| only.is_empty() || only.contains(job);
-    let fits = |job: &Job| job.is_load() || scenario.is_first_of_its_connections();
-    Job::ALL.into_iter().filter(move |job| chosen(job) && fits(job)).collect::<Vec<_>>().into_iter()
+/// Those to which connections do not matter are measured once.
+const fn fits(job: Job, scenario: &Scenario) -> bool {
+    job.is_load() || scenario.is_first_of_its_connections()
 }

@@ -31,6 +31,9 @@ pub(crate) struct Pace {
     /// How long a round takes at most; it ends earlier when its tokens are used up.
     #[arg(long)]
     seconds: Option<f64>,
+    /// How many identity tokens are minted for a round.
+    #[arg(long)]
+    tokens: Option<usize>,
 }
 
 impl Pace {
@@ -41,7 +44,7 @@ impl Pace {
         Resolved {
             rounds: self.rounds.unwrap_or(rounds).max(1),
             seconds: self.seconds.unwrap_or(seconds),
-            tokens,
+            tokens: self.tokens.unwrap_or(tokens).max(1),
         }
     }
 }

@@ -16,6 +16,7 @@ use segura_plugins::sample;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::job::Job;
 use crate::measure::Resolved;
 
 /// The issuer, and files of its tokens.
@@ -25,13 +26,16 @@ pub(crate) struct Mint {
 }
 
 impl Mint {
-    /// Start the issuer and mint tokens for a warm-up and each round.
-    pub(crate) async fn open(pace: &Resolved) -> anyhow::Result<Self> {
+    /// Start the issuer, and mint tokens for a warm-up and each round if a job spends any.
+    pub(crate) async fn open(pace: &Resolved, jobs: &[Job]) -> anyhow::Result<Self> {
         let issuer = TokenIssuer::start(Algorithm::RS256).await;
         let folder = tempfile::Builder::new().prefix("segura-bench-").tempdir()?;
         let der = issuer.key().rsa_public_der().context("the issuer has an RSA key")?;
         std::fs::write(folder.path().join(KEY), der)?;
         let mint = Self { issuer, folder };
+        if !jobs.iter().any(|job| job.spends_tokens()) {
+            return Ok(mint);
+        }
         mint.fill(0, WARM_UP)?;
         for round in 1..=pace.rounds {
             eprintln!("minting {} tokens, {round} of {}", pace.tokens, pace.rounds);

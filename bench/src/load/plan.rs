@@ -29,9 +29,7 @@ pub(crate) struct Target {
 }
 
 /// How connections are used.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Connections {
     /// Plain HTTP; as many as there are at once, opened before the measurement.
