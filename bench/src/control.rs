@@ -2,8 +2,10 @@
 //!
 //! The floor is run with `synchronous=OFF`. The server has no such switch, so its calls of
 //! `fsync` and `fdatasync` are swallowed by a library that is loaded before libc. Both are
-//! asked over one connection, where a request waits for each commit alone: a server that
-//! is no slower with the disk than without it does not wait for the disk.
+//! asked over one connection, where a request waits for each commit alone. A page that is
+//! written again before it reached the disk counts once, and a commit that waits for the disk
+//! leaves none of those: a server whose writes count alike with and without the calls does
+//! not make them.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -43,9 +45,11 @@ pub(crate) struct Pass {
 }
 
 impl Pair {
-    /// Whether the two can be told apart: by their rate, or by what reached the disk.
+    /// Whether the two can be told apart by what reached the disk. Their rates differ too, but
+    /// on a busy machine those of one and the same server do as well.
     pub(crate) fn is_seen(&self) -> bool {
-        self.faster() >= 1.5 || self.spared() >= 2.0
+        const LEAST: f64 = 1.5;
+        self.spared() >= LEAST
     }
 
     /// How many times faster it is without durability.
@@ -129,7 +133,8 @@ mod tests {
     #[test]
     fn a_server_that_is_the_same_without_the_disk_is_found_out() {
         assert!(!pair([5_000.0, 5_100.0], [4.0, 4.0]).is_seen());
-        assert!(pair([2_000.0, 5_000.0], [4.0, 4.0]).is_seen());
+        assert!(!pair([2_000.0, 5_000.0], [4.0, 4.0]).is_seen());
+        assert!(!pair([2_000.0, 5_000.0], [0.0, 0.0]).is_seen());
         assert!(pair([5_000.0, 5_100.0], [12.0, 4.0]).is_seen());
         assert!(pair([5_000.0, 5_100.0], [12.0, 0.0]).is_seen());
     }

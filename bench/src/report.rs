@@ -114,11 +114,10 @@ impl Report {
         for (name, pair) in [("floor", &control.floor), ("server", &control.segura)] {
             if !pair.is_seen() {
                 self.faults.push(format!(
-                    "the {name} is the same with durability as without it ({:.1}x the rate, \
-                     1/{:.1} written): either it does not wait for the disk, or the scratch \
-                     folder (TMPDIR) is on no disk",
-                    pair.faster(),
-                    pair.spared()
+                    "the {name} writes the same without durability ({:.1} KiB a request, {:.1} \
+                     with it): either it does not wait for the disk, or the scratch folder \
+                     (TMPDIR) is on no disk",
+                    pair.not_durable.written_kib, pair.durable.written_kib
                 ));
             }
         }
