@@ -1,105 +1,100 @@
-//! Figures and how they are shown.
-
-use std::fmt;
-use std::time::Duration;
+//! Figures of rounds, and what several rounds come to.
 
 use serde::Serialize;
 
-use crate::load::Outcome;
-
-/// One job's figures: medians over its rounds. What a job does not have is absent.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Figures {
-    pub(crate) job: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
+/// What one round, or one run, gave. What a job does not have is absent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Round {
     pub(crate) per_second: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) p50_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) p99_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) server_us_per_request: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server_us: Option<f64>,
     pub(crate) wall_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) resident_mb: Option<f64>,
+    pub(crate) rs256_us: Option<f64>,
+}
+
+/// What the rounds of a job came to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Figures {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) per_second: Option<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) p50_ms: Option<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) p99_ms: Option<Spread>,
+    /// Processor time of the server's process for each request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server_us: Option<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wall_ms: Option<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) resident_mb: Option<Spread>,
+    /// The yardstick, measured between the same rounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rs256_us: Option<Spread>,
+}
+
+/// The median of rounds, and how far they lie apart.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
 }
 
 impl Figures {
-    /// Figures of one round of load.
-    pub(crate) fn of_load(job: &'static str, outcome: &Outcome, processor: Duration) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "fewer requests than 2^52")]
-        let count = outcome.answered.max(1) as f64;
-        Self {
-            job,
-            per_second: Some(count / outcome.wall.as_secs_f64()),
-            p50_ms: Some(percentile(&outcome.latencies, 50)),
-            p99_ms: Some(percentile(&outcome.latencies, 99)),
-            server_us_per_request: Some(processor.as_secs_f64() * 1e6 / count),
-            ..Self::default()
-        }
-    }
-
-    /// The median of several rounds, figure by figure.
-    pub(crate) fn median(job: &'static str, rounds: &[Self]) -> Self {
-        let middle = |figure: fn(&Self) -> Option<f64>| {
-            let mut all: Vec<f64> = rounds.iter().filter_map(figure).collect();
-            all.sort_by(f64::total_cmp);
-            all.get(all.len() / 2).copied()
+    /// Figure by figure.
+    pub(crate) fn of(rounds: &[Round]) -> Self {
+        let spread = |figure: fn(&Round) -> Option<f64>| {
+            Spread::of(&rounds.iter().filter_map(figure).collect::<Vec<_>>())
         };
         Self {
-            job,
-            per_second: middle(|round| round.per_second),
-            p50_ms: middle(|round| round.p50_ms),
-            p99_ms: middle(|round| round.p99_ms),
-            server_us_per_request: middle(|round| round.server_us_per_request),
-            wall_ms: middle(|round| round.wall_ms),
-            resident_mb: middle(|round| round.resident_mb),
+            per_second: spread(|round| round.per_second),
+            p50_ms: spread(|round| round.p50_ms),
+            p99_ms: spread(|round| round.p99_ms),
+            server_us: spread(|round| round.server_us),
+            wall_ms: spread(|round| round.wall_ms),
+            resident_mb: spread(|round| round.resident_mb),
+            rs256_us: spread(|round| round.rs256_us),
         }
     }
 }
 
-fn percentile(sorted: &[Duration], percent: usize) -> f64 {
-    let index = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-    sorted.get(index).map_or(0.0, |latency| latency.as_secs_f64() * 1e3)
-}
-
-/// All jobs.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Report {
-    jobs: Vec<Figures>,
-}
-
-impl Report {
-    pub(crate) fn add(&mut self, figures: Figures) {
-        self.jobs.push(figures);
+impl Spread {
+    fn of(figures: &[f64]) -> Option<Self> {
+        let min = figures.iter().copied().reduce(f64::min)?;
+        let max = figures.iter().copied().reduce(f64::max)?;
+        Some(Self { median: middle(figures.to_vec()), min, max })
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<10} {:>9} {:>9} {:>9} {:>14} {:>9} {:>9}",
-            "job", "per s", "p50 ms", "p99 ms", "server µs/req", "wall ms", "RSS MB"
-        )?;
-        for figures in &self.jobs {
-            let cell = |figure: Option<f64>, width: usize, digits: usize| match figure {
-                Some(value) => format!("{value:>width$.digits$}"),
-                None => format!("{:>width$}", "–"),
-            };
-            writeln!(
-                f,
-                "{:<10} {} {} {} {} {} {}",
-                figures.job,
-                cell(figures.per_second, 9, 0),
-                cell(figures.p50_ms, 9, 2),
-                cell(figures.p99_ms, 9, 2),
-                cell(figures.server_us_per_request, 14, 0),
-                cell(figures.wall_ms, 9, 1),
-                cell(figures.resident_mb, 9, 1),
-            )?;
-        }
-        Ok(())
+/// The median; of none it is 0.
+pub(crate) fn middle(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let half = figures.len() / 2;
+    match (figures.len() % 2, figures.get(half)) {
+        (0, Some(upper)) => f64::midpoint(figures[half - 1], *upper),
+        (_, middle) => middle.copied().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert!((middle(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+        assert!((middle(vec![4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
+        assert!(middle(Vec::new()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_figure_that_no_round_has_is_absent() {
+        let round = |rate| Round { per_second: Some(rate), ..Round::default() };
+        let figures = Figures::of(&[round(30.0), round(10.0), round(20.0)]);
+        assert_eq!(figures.per_second, Some(Spread { median: 20.0, min: 10.0, max: 30.0 }));
+        assert_eq!(figures.wall_ms, None);
     }
 }

@@ -1,46 +1,91 @@
-//! How fast is the release binary? Real tokens, load from this process over loopback,
-//! processor time read from the server's own account in `/proc`.
+//! How fast is the release binary? Real tokens, load from a process of its own over loopback,
+//! a floor beside it that does only what cannot be left out.
 //!
-//! Run it by `cargo xtask bench`. Figures travel between machines only as ratios.
+//! Run it by `cargo xtask bench`; `docs/reference/benchmark.md` says what each figure is.
+//! Figures travel between machines only as ratios.
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
+mod control;
 mod figures;
 mod job;
 mod load;
+mod measure;
+mod mint;
 mod process;
+mod report;
+mod scenario;
+mod stage;
+mod subject;
+mod yardstick;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
-use figures::Report;
 use job::Job;
+use measure::Pace;
+use mint::Mint;
+use report::Report;
+use scenario::{Choices, Scenario};
 
 /// Measure Segura's release build.
 #[derive(Parser)]
+#[command(name = "cargo xtask bench", args_conflicts_with_subcommands = true)]
 struct Options {
-    /// One round of three seconds a job; otherwise three rounds of eight.
-    #[arg(long)]
-    short: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    choices: Choices,
+    #[command(flatten)]
+    pace: Pace,
+    /// Only these jobs, separated by commas; the controls are left out.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Job>,
     /// JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// Only this job.
-    #[arg(long)]
-    only: Option<Job>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The load generator; the benchmark starts it.
+    #[command(hide = true)]
+    Load,
+}
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    match options.command {
+        Some(Command::Load) => load::main(),
+        None => conduct(&options),
+    }
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
-async fn main() -> anyhow::Result<()> {
-    let options = Options::parse();
-    let pace = if options.short { job::Pace::short() } else { job::Pace::long() };
+async fn conduct(options: &Options) -> anyhow::Result<()> {
+    let pace = options.pace.resolve();
+    let chosen: Vec<Job> =
+        if options.only.is_empty() { Job::ALL.to_vec() } else { options.only.clone() };
+    let mint = Mint::open(&pace, &chosen).await?;
     let mut report = Report::default();
-    for job in Job::all().iter().filter(|job| options.only.is_none_or(|only| only == **job)) {
-        report.add(job.measure(&pace).await?);
+    for scenario in options.choices.scenarios() {
+        for &job in chosen.iter().filter(|job| fits(**job, &scenario)) {
+            eprintln!("{job} on {scenario}");
+            report.add(measure::measure(job, &scenario, &mint, &pace).await?);
+        }
+    }
+    if options.only.is_empty() {
+        eprintln!("negative control");
+        report.control(control::run(&mint).await?);
     }
     if options.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         println!("{report}");
     }
-    Ok(())
+    report.verdict()
+}
+
+/// Those to which connections do not matter are measured once.
+const fn fits(job: Job, scenario: &Scenario) -> bool {
+    job.is_load() || scenario.is_first_of_its_connections()
 }
