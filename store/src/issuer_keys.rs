@@ -82,7 +82,7 @@ pub(crate) async fn refused(
 ) -> Result<Vec<RefusedRow>, StoreError> {
     let query = issuer_keys::table.order(issuer_keys::issuer);
     let rows = on_backend!(conn, |conn| query.load::<Row>(conn).await)?;
-    Ok(row_mac::refused(rows, mac))
+    Ok(row_mac::refused(&rows, mac))
 }
 
 async fn put(tx: &mut Tx, keys: &IssuerKeys) -> Result<(), StoreError> {

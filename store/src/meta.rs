@@ -84,7 +84,7 @@ pub(crate) async fn refused(
 ) -> Result<Vec<RefusedRow>, StoreError> {
     let query = meta::table.order(meta::key);
     let rows = on_backend!(conn, |conn| query.load::<Row>(conn).await)?;
-    Ok(row_mac::refused(rows, mac))
+    Ok(row_mac::refused(&rows, mac))
 }
 
 fn checked(row: Option<Row>, mac: &dyn RowMac) -> Checked<String> {

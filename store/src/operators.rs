@@ -158,7 +158,9 @@ impl Authenticated for Row {
         to.part(name.as_bytes());
         to.part(role.as_bytes());
         to.part(token_hash);
-        [expires_at, created_at, rotated_at].into_iter().for_each(|number| to.number(*number));
+        for number in [expires_at, created_at, rotated_at] {
+            to.number(*number);
+        }
     }
 
     fn mac(&self) -> &[u8] {
@@ -171,7 +173,7 @@ pub(crate) async fn refused(
     conn: &mut Conn,
     mac: &dyn RowMac,
 ) -> Result<Vec<RefusedRow>, StoreError> {
-    Ok(row_mac::refused(rows(conn).await?, mac))
+    Ok(row_mac::refused(&rows(conn).await?, mac))
 }
 
 async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {

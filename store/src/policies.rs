@@ -136,7 +136,7 @@ pub(crate) async fn refused(
     conn: &mut Conn,
     mac: &dyn RowMac,
 ) -> Result<Vec<RefusedRow>, StoreError> {
-    Ok(row_mac::refused(rows(conn).await?, mac))
+    Ok(row_mac::refused(&rows(conn).await?, mac))
 }
 
 async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {

@@ -91,7 +91,7 @@ pub(crate) fn check<R: Authenticated>(row: R, mac: &dyn RowMac) -> Option<R> {
 }
 
 /// Those of the rows that do not check.
-pub(crate) fn refused<R: Authenticated>(rows: Vec<R>, mac: &dyn RowMac) -> Vec<RefusedRow> {
+pub(crate) fn refused<R: Authenticated>(rows: &[R], mac: &dyn RowMac) -> Vec<RefusedRow> {
     let refused = rows.iter().filter(|row| !is_authentic(*row, mac));
     refused.map(|row| RefusedRow { table: R::TABLE, id: row.id().to_owned() }).collect()
 }

@@ -241,6 +241,7 @@ mod tests {
     use crate::http::gate::Gate;
     use crate::http::limits::Edge;
     use crate::http::metrics::Metrics;
+    use crate::http::phase::PhaseSender;
     use crate::http::request;
     use crate::service::testing::World;
 

@@ -147,8 +147,9 @@ impl Epochs {
         change: ChangeNumber,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let mut epochs = Self::checked(stored.clone())?;
-        if stored == Checked::Refused {
+        let is_forged = stored == Checked::Refused;
+        let mut epochs = Self::checked(stored)?;
+        if is_forged {
             epochs.all = Some(Epoch { change: change.0, at: now });
         }
         Ok(epochs)

@@ -101,10 +101,9 @@ on_each_database! {
 fn name_guard(world: &World, setting: &str, path: &str) {
     let config = std::fs::read_to_string(world.config()).expect("init wrote it");
     let is_guard = |line: &str| line.starts_with("key_file = ") || line.starts_with("passphrase");
-    let lines = config.lines().map(|line| match is_guard(line) {
-        true => format!("{setting} = {path:?}"),
-        false => line.to_owned(),
-    });
+    let lines = config
+        .lines()
+        .map(|line| if is_guard(line) { format!("{setting} = {path:?}") } else { line.to_owned() });
     let changed = lines.collect::<Vec<_>>().join("\n");
     assert_ne!(changed, config);
     std::fs::write(world.config(), changed).expect("it is ours");

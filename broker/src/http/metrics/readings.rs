@@ -72,7 +72,7 @@ impl Readings {
     }
 
     fn node(&self, page: &mut Page<'_>) -> fmt::Result {
-        let checks = self.health.answer.checks.iter().map(|check| {
+        let checks = self.health.checks().map(|check| {
             let state = match check.state {
                 ReadyState::Ready => 0,
                 ReadyState::Warning => 1,

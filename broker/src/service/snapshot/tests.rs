@@ -7,7 +7,7 @@ use segura_model::PolicyName;
 use segura_model::api::EpochScope;
 use segura_store::{Change, ChangeKind, ChangeNumber, Changes, StoreError, StoredPolicy};
 
-use super::Snapshots;
+use super::{Snapshots, Source};
 use crate::service::testing::{DEPLOY, NOON, World, origin};
 
 fn name(text: &str) -> PolicyName {
