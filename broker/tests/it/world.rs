@@ -12,7 +12,7 @@ use segura_store::{
     CertificateRole, KeyringMade, OpenMode, OpenOptions, Store, StoreError, Writer, WriterOptions,
 };
 use segura_vault::{
-    CertificateAuthority, CertificateNames, Guard, Keyring, LedgerMac, SystemRandom,
+    CertificateAuthority, CertificateNames, Guard, Keyring, LedgerMac, SystemRandom, TrustMac,
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
