@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 /// The short form of every trial, with the binaries that the tests just built.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`run()`].
 pub(crate) fn short(cluster: &Cluster, without_root: bool) -> anyhow::Result<()> {
     let mut trials = run::command(&run::target().join("debug/endure").display().to_string());
     if without_root {
