@@ -207,8 +207,8 @@ fn take(count: &AtomicUsize, most: usize, why: Why) -> Result<(), Why> {
     count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).map(drop).map_err(|_| why)
 }
 
-/// The pulse of one event loop: a task that wants to run every [`BEAT`]. How late it is is
-/// how long everything else that is ready waits too.
+/// The pulse of one event loop: a task that wants to run every ten milliseconds. How late
+/// it is is how long everything else that is ready waits too.
 pub struct Pulse(Cell<Instant>);
 
 impl Pulse {
