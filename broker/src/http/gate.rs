@@ -18,12 +18,13 @@ use std::time::{Duration, Instant};
 use actix_web::rt::{spawn, time};
 use segura_store::{Count, Spread};
 
-/// Requests of jobs that are let in whatever the waits are.
-const ALWAYS: usize = 32;
+/// Requests of jobs that are let in whatever the waits are: so many at once is a burst, a
+/// matrix of jobs that start together, and not more than the server can do.
+const ALWAYS: usize = 256;
 /// Requests of operators at once.
 const OPERATORS: usize = 64;
 /// How long a task that is ready may wait for its event loop.
-const LOOP_WAIT: Duration = Duration::from_millis(25);
+const LOOP_WAIT: Duration = Duration::from_millis(50);
 /// How long an order may wait for the writer.
 const WRITER_WAIT: Duration = Duration::from_millis(75);
 /// How often an event loop's wait is measured.

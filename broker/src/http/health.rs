@@ -304,6 +304,7 @@ mod tests {
             [
                 named("database", ready, false),
                 named("keyring", ready, false),
+                named("trust", ready, false),
                 named("disk", warning, false),
                 named("issuers", ready, false),
             ]

@@ -22,7 +22,7 @@ async fn a_server_starts_answers_and_stops() {
     let ready: ReadyAnswer = get("/readyz").await.json().await.unwrap();
     assert_eq!(ready.state, ReadyState::Ready, "{ready:?}");
     let names: Vec<_> = ready.checks.iter().map(|check| check.name.as_str()).collect();
-    assert_eq!(names, ["database", "keyring", "disk", "certificate"]);
+    assert_eq!(names, ["database", "keyring", "trust", "disk", "certificate"]);
 
     let openapi: serde_json::Value = get("/openapi.json").await.json().await.unwrap();
     assert!(openapi["paths"]["/api/v2/deliveries"]["post"].is_object());
