@@ -33,6 +33,13 @@ fn edge(disk: DiskGuard) -> Data<Edge> {
     })
 }
 
+/// What requests from behind such proxies are looked at with.
+pub(in crate::http) fn edge_behind(proxies: crate::net::Network) -> Data<Edge> {
+    let edge = edge(DiskGuard::idle()).into_inner();
+    let edge = Arc::into_inner(edge).expect("nobody else has it");
+    Data::new(Edge { trusted_proxies: vec![proxies], ..edge })
+}
+
 async fn fails() -> Result<&'static str, ApiError> {
     Err(ApiError::new(Class::forbidden("no"), "you may not"))
 }
