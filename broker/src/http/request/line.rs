@@ -157,7 +157,8 @@ impl Line {
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             request_id = %self.id,
-            method = self.method.as_str(),
+            // Not as it was sent: a method may have a hundred kilobytes.
+            method,
             route,
             client = %self.client,
             caller,

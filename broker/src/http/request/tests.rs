@@ -239,6 +239,19 @@ async fn every_request_leaves_one_line_however_it_ends() {
     assert_eq!((lines[0]["status"].as_u64(), lines[1].get("status")), (Some(200), None));
 }
 
+#[actix_web::test]
+async fn a_made_up_method_is_not_written_into_the_log() {
+    let app = App::new().app_data(edge(DiskGuard::idle())).wrap(from_fn(wrap));
+    let app = init_service(app).await;
+    let long = || actix_web::http::Method::from_bytes(&[b'A'; 10_000]).unwrap();
+    let call = || app.call(TestRequest::get().method(long()).uri("/").to_request());
+    // Whether a line is wanted is remembered where it is first written.
+    call().await.unwrap();
+    let (log, _logging) = Log::start();
+    call().await.unwrap();
+    assert_eq!(log.requests()[0]["method"], "other");
+}
+
 #[test]
 fn a_path_has_one_reading() {
     for path in ["/", "/healthz", "/api/v2/a2a/secrets/db/prod/password", "/a/b-c_d.e/~x"] {
