@@ -7,9 +7,12 @@
 //! cryptography, so that what was let in still meets its time. A few requests at once are
 //! always let in: with so few, a long wait is a slow disk or a busy machine, and refusing
 //! would help nobody. Requests of operators have room of their own: who must repair an
-//! overloaded server has to be able to.
+//! overloaded server has to be able to. Nobody has proved anything yet when places are
+//! given, so a place is left while its caller sends the body, and a stranger in the line of
+//! operators goes to the other one before the refusal is written: otherwise slow bodies, or
+//! requests with no credential, would keep everybody else out.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -167,6 +170,42 @@ pub struct Pass {
     line: Line,
 }
 
+/// The place of one request, where the event loop's handlers can leave it and come back.
+pub struct Place {
+    gate: Arc<Gate>,
+    pulse: Option<Rc<Pulse>>,
+    line: Cell<Line>,
+    pass: RefCell<Option<Pass>>,
+}
+
+impl Place {
+    /// Take a place in this line.
+    pub fn take(gate: &Arc<Gate>, line: Line, pulse: Option<Rc<Pulse>>) -> Result<Rc<Self>, Why> {
+        let (line, pass) = (Cell::new(line), RefCell::default());
+        let place = Self { gate: Arc::clone(gate), pulse, line, pass };
+        place.come_back()?;
+        Ok(Rc::new(place))
+    }
+
+    /// Leave it, for a while or for good.
+    pub fn leave(&self) {
+        drop(self.pass.take());
+    }
+
+    /// Take it again, if there is room.
+    pub fn come_back(&self) -> Result<(), Why> {
+        self.leave();
+        let loop_wait = self.pulse.as_ref().map_or(Duration::ZERO, |pulse| pulse.wait());
+        self.pass.replace(Some(self.gate.admit(self.line.get(), loop_wait)?));
+        Ok(())
+    }
+
+    /// Whoever waited among operators is none.
+    pub fn is_stranger(&self) -> Result<(), Why> {
+        if self.line.replace(Line::Jobs) == Line::Jobs { Ok(()) } else { self.come_back() }
+    }
+}
+
 impl Drop for Pass {
     fn drop(&mut self) {
         match self.line {
@@ -272,6 +311,31 @@ mod tests {
         assert_eq!(gate.admit(Line::Operators, NONE).err(), Some(Why::Operators));
         assert!(gate.admit(Line::Jobs, NONE).is_ok() && gate.admit(Line::Free, NONE).is_ok());
         drop(all);
+    }
+
+    #[test]
+    fn a_place_is_left_and_taken_again_while_there_is_room() {
+        let gate = Gate::new(1, || NONE);
+        let place = Place::take(&gate, Line::Jobs, None).unwrap();
+        assert_eq!(Place::take(&gate, Line::Jobs, None).err(), Some(Why::Requests));
+        place.leave();
+        let other = Place::take(&gate, Line::Jobs, None).unwrap();
+        assert_eq!(place.come_back(), Err(Why::Requests));
+        drop(other);
+        assert_eq!(place.come_back(), Ok(()));
+        drop(place);
+        assert_eq!(gate.in_flight(), [("jobs", 0), ("operators", 0)]);
+    }
+
+    #[test]
+    fn a_stranger_has_no_place_among_operators() {
+        let gate = Gate::new(1, || NONE);
+        let place = Place::take(&gate, Line::Operators, None).unwrap();
+        assert_eq!(place.is_stranger(), Ok(()));
+        assert_eq!(gate.in_flight(), [("jobs", 1), ("operators", 0)]);
+        let other = Place::take(&gate, Line::Operators, None).unwrap();
+        assert_eq!(other.is_stranger(), Err(Why::Requests));
+        assert_eq!(gate.in_flight(), [("jobs", 1), ("operators", 0)]);
     }
 
     #[actix_web::test]

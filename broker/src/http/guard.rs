@@ -16,11 +16,12 @@ use segura_vault::SESSION_TOKEN_PREFIX;
 use super::error::ApiError;
 use super::extract::Bearer;
 use super::refused::refused;
-use super::request::note_caller;
+use super::request::{is_stranger, note_caller};
 use super::routes::Access;
 use crate::app::App;
 use crate::service::Origin;
 use crate::service::access::Permission;
+use crate::service::operators::OperatorsError;
 
 /// Let the request through to its handler, or refuse it.
 pub async fn check<B: MessageBody + 'static>(
@@ -32,7 +33,10 @@ pub async fn check<B: MessageBody + 'static>(
     let origin = super::extract::origin_of(request.request())?;
     let token = match Bearer::read(request.headers()) {
         Ok(Bearer(token)) => token,
-        Err(error) => return Err(missing(&app, error, origin).await.into()),
+        Err(error) => {
+            is_stranger(request.request())?;
+            return Err(missing(&app, error, origin).await.into());
+        }
     };
     match access {
         Access::Operator(permission) => {
@@ -54,7 +58,15 @@ async fn operator(
     permission: Permission,
     origin: Origin,
 ) -> Result<(), ApiError> {
-    let operator = app.operators.authenticate(token, origin).await.map_err(refused)?;
+    let found = match app.operators.recognise(token).await.map_err(OperatorsError::from) {
+        Ok(Err(unknown)) => {
+            is_stranger(request.request())?;
+            app.operators.turn_away(unknown, origin).await
+        }
+        Ok(Ok(operator)) => Ok(operator),
+        Err(error) => Err(error),
+    };
+    let operator = found.map_err(refused)?;
     note_caller(request.request(), format_args!("operator {}", operator.name));
     app.operators.demand(&operator, permission, origin).await.map_err(refused)?;
     request.extensions_mut().insert(operator);

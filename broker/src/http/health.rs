@@ -19,7 +19,7 @@ use super::error::ApiError;
 use super::extract::Bearer;
 use super::phase::{Phase, PhaseReceiver};
 use super::refused::refused;
-use super::request::note_caller;
+use super::request::{is_stranger, note_caller};
 use crate::app::App;
 use crate::jobs::DiskGuard;
 use crate::oidc::{IssuerSet, KeyStatus, Verifier};
@@ -174,7 +174,15 @@ async fn is_operator(request: &HttpRequest, app: &App, origin: Origin) -> Result
         return Ok(false);
     }
     let Bearer(token) = Bearer::read(request.headers())?;
-    let operator = match app.operators.authenticate(&token, origin).await {
+    let found = match app.operators.recognise(&token).await {
+        Ok(Ok(operator)) => Ok(operator),
+        Ok(Err(unknown)) => {
+            is_stranger(request)?;
+            app.operators.turn_away(unknown, origin).await
+        }
+        Err(error) => Err(error.into()),
+    };
+    let operator = match found {
         Ok(operator) => operator,
         // Without a database nobody is known, and that is what the answer is about to say.
         Err(OperatorsError::Store(_)) => return Ok(false),

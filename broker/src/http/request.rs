@@ -10,21 +10,19 @@
 mod line;
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::ConnectionType;
-use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpResponse, ResponseError};
+use actix_web::{Error, HttpMessage, HttpRequest, ResponseError};
 use segura_model::Class;
 
 use self::line::{Line, OVERLOADED};
 use super::error::ApiError;
-use super::gate::{Pulse, Why};
+use super::gate::{Place, Pulse, Why};
 use super::limits::{Edge, MAX_TARGET};
 use super::{idle, routes};
 use crate::jobs::DiskLow;
@@ -48,16 +46,19 @@ pub async fn wrap<B: MessageBody + 'static>(
     }
     let (route, queue) = routes::place(request.method(), request.path(), request.headers());
     line.route = route;
-    let loop_wait = request.app_data::<Rc<Pulse>>().map_or(Duration::ZERO, |pulse| pulse.wait());
-    // Held until the answer is made.
-    let _pass = match edge.gate.admit(queue, loop_wait) {
-        Ok(pass) => pass,
+    let pulse = request.app_data::<Rc<Pulse>>().cloned();
+    let place = match Place::take(&edge.gate, queue, pulse) {
+        Ok(place) => place,
         Err(why) => {
-            let response = overloaded(why, line.id());
-            return Ok(request.into_response(line.finish(response)));
+            let response = line.finish(overloaded(why).error_response());
+            return Ok(request.into_response(response));
         }
     };
-    match next.call(request).await {
+    request.extensions_mut().insert(Rc::clone(&place));
+    let answered = next.call(request).await;
+    // Not held while the answer is sent.
+    place.leave();
+    match answered {
         Ok(response) => {
             let (request, response) = response.into_parts();
             let mut response = line.finish(response.map_into_boxed_body());
@@ -118,21 +119,30 @@ fn disk_low(low: &DiskLow) -> ApiError {
     ApiError::new(Class::unavailable("disk-low"), low.to_string())
 }
 
-/// Refuse what is more than the server can do. Clients that were refused together are not
-/// to come back together.
-fn overloaded(why: Why, id: segura_model::RequestId) -> HttpResponse {
+/// The answer to what is more than the server can do.
+fn overloaded(why: Why) -> ApiError {
     let detail = match why {
         Why::Operators => "operators have more requests open than the server serves at once",
         Why::EventLoop | Why::Requests | Why::Writer => {
             "the server has more requests than it can serve now: try again in a few seconds"
         }
     };
-    let error = ApiError::new(Class::unavailable(OVERLOADED), detail);
-    let mut response = error.error_response();
-    // The end of an id is chance.
-    let seconds = 1 + id.to_bytes()[15] % 3;
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(u16::from(seconds)));
-    response
+    ApiError::new(Class::unavailable(OVERLOADED), detail)
+}
+
+/// The place of this request in the gate.
+pub(in crate::http) fn place(request: &HttpRequest) -> Option<Rc<Place>> {
+    request.extensions().get::<Rc<Place>>().cloned()
+}
+
+/// Come back to a place that was left.
+pub(in crate::http) fn come_back(place: &Place) -> Result<(), ApiError> {
+    place.come_back().map_err(overloaded)
+}
+
+/// Say, before a refusal is written, that this request is no operator's.
+pub(in crate::http) fn is_stranger(request: &HttpRequest) -> Result<(), ApiError> {
+    place(request).map_or(Ok(()), |place| place.is_stranger().map_err(overloaded))
 }
 
 /// The routes that stop when the disk is nearly full.
@@ -140,3 +150,5 @@ const EXCHANGES: [&str; 2] = ["/api/v2/deliveries", "/oauth2/token"];
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(in crate::http) use tests::edge_behind;

@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use segura_model::IssuerEntry;
 
@@ -43,7 +43,9 @@ impl IssuerFiles {
     }
 
     fn hold(&self, path: &Path) -> bool {
-        within(self.0.iter(), path)
+        // `a/../b` begins like `a`, and what is read of it later tells whether it is there.
+        let climbs = path.components().any(|part| part == Component::ParentDir);
+        !climbs && within(self.0.iter(), path)
     }
 }
 
@@ -83,7 +85,10 @@ mod tests {
         for path in ["/etc/segura/issuers/a", "/etc/segura/issuers/a/b", "/run/token/ca.crt"] {
             assert!(files.hold(Path::new(path)), "{path}");
         }
-        for path in ["/etc/segura/issuers", "/etc/segura/issuers-2/a", "/etc/shadow", "/"] {
+        for path in ["/etc/segura/issuers", "/etc/segura/issuers-2/a", "/etc/shadow", "/"]
+            .into_iter()
+            .chain(["/etc/segura/issuers/../guard.key", "/etc/segura/issuers/a/../../b"])
+        {
             assert!(!files.hold(Path::new(path)), "{path}");
         }
     }

@@ -103,6 +103,14 @@ impl Refusing for OperatorsError {
     }
 }
 
+/// Why a token is no operator's that works.
+#[derive(Debug)]
+pub struct Unrecognised {
+    class: Class,
+    /// For operators.
+    why: String,
+}
+
 /// Operators and their tokens.
 #[derive(Clone)]
 pub struct OperatorService {
@@ -122,11 +130,22 @@ impl OperatorService {
         token: &SecretText,
         origin: Origin,
     ) -> Result<Operator, OperatorsError> {
+        match self.recognise(token).await? {
+            Ok(operator) => Ok(operator),
+            Err(unknown) => self.turn_away(unknown, origin).await,
+        }
+    }
+
+    /// Whose token this is. A refusal is not written yet: that waits for the writer.
+    pub async fn recognise(
+        &self,
+        token: &SecretText,
+    ) -> Result<Result<Operator, Unrecognised>, StoreError> {
         // EXPOSE: the token is hashed.
         let (class, why) = match self.tokens.hash(token.expose()) {
             Ok(hash) => match self.find(&hash).await? {
                 Some(stored) if stored.expires_at > self.core.clock.now() => {
-                    return Ok(operator(stored));
+                    return Ok(Ok(operator(stored)));
                 }
                 Some(stored) => (
                     Class::unauthenticated("operator-expired"),
@@ -136,7 +155,16 @@ impl OperatorService {
             },
             Err(shape) => (shape.class(), TokenShapeError::to_string(&shape)),
         };
-        let refusal = self.refuse(class, why, origin).await?;
+        Ok(Err(Unrecognised { class, why }))
+    }
+
+    /// Refuse whoever was not recognised, and write it down.
+    pub async fn turn_away(
+        &self,
+        unknown: Unrecognised,
+        origin: Origin,
+    ) -> Result<Operator, OperatorsError> {
+        let refusal = self.refuse(unknown.class, unknown.why, origin).await?;
         Err(OperatorsError::Unknown { refusal: Box::new(refusal) })
     }
 

@@ -3,6 +3,7 @@
 //! A compressed body is refused before it is read: a decompressor turns two megabytes
 //! into two gigabytes, and no client of ours compresses.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -13,12 +14,15 @@ use futures::StreamExt;
 use segura_model::Class;
 
 use crate::http::error::ApiError;
+use crate::http::gate::Place;
 use crate::http::limits::Edge;
+use crate::http::request;
 
 /// What is known before the body is read.
 pub(super) struct BodyRules {
     limit: usize,
     time: Duration,
+    place: Option<Rc<Place>>,
 }
 
 impl BodyRules {
@@ -41,13 +45,21 @@ impl BodyRules {
             return Err(too_large(limit));
         }
         let edge = request.app_data::<Data<Edge>>();
-        Ok(Self { limit, time: edge.map_or(DEFAULT_TIME, |edge| edge.body_time) })
+        let time = edge.map_or(DEFAULT_TIME, |edge| edge.body_time);
+        Ok(Self { limit, time, place: request::place(request) })
     }
 
-    /// Read the body.
+    /// Read the body. Whoever is slow to send it has no place in the gate meanwhile.
     pub(super) async fn read(&self, payload: Payload) -> Result<Bytes, ApiError> {
         let late = |_| bad("body-late", "the body did not arrive in time");
-        tokio::time::timeout(self.time, self.collect(payload)).await.map_err(late)?
+        if let Some(place) = &self.place {
+            place.leave();
+        }
+        let body = tokio::time::timeout(self.time, self.collect(payload)).await.map_err(late)??;
+        if let Some(place) = &self.place {
+            request::come_back(place)?;
+        }
+        Ok(body)
     }
 
     async fn collect(&self, mut payload: Payload) -> Result<Bytes, ApiError> {

@@ -27,8 +27,11 @@ impl ClientAddr {
         // A listener on a Unix socket has no peer address; what comes from there is local.
         let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.ip());
         let forwarded = request.headers().get_all(FORWARDED_FOR);
-        let hops: Vec<&str> = forwarded.filter_map(|value| value.to_str().ok()).collect();
-        Self(origin(peer, &hops, proxies))
+        // A line with other bytes still ends with what our proxy wrote.
+        let lines: Vec<_> =
+            forwarded.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
+        Self(origin(peer, &lines, proxies))
     }
 }
 
@@ -85,6 +88,24 @@ mod tests {
         );
         assert_eq!(from("10.0.0.1", &["1.1.1.1", "198.51.100.7"], &proxies), "198.51.100.7");
         assert_eq!(from("::ffff:10.0.0.1", &["::ffff:198.51.100.7"], &proxies), "198.51.100.7");
+    }
+
+    #[test]
+    fn a_line_with_other_bytes_is_not_passed_over() {
+        use actix_web::http::header::HeaderValue;
+        use actix_web::test::TestRequest;
+
+        let forwarded = |last: &[u8]| {
+            let edge = crate::http::request::edge_behind("10.0.0.0/8".parse().unwrap());
+            let request = TestRequest::default()
+                .app_data(edge)
+                .peer_addr("10.0.0.1:9".parse().unwrap())
+                .append_header((FORWARDED_FOR, "1.1.1.1"))
+                .append_header((FORWARDED_FOR, HeaderValue::from_bytes(last).unwrap()));
+            ClientAddr::of(&request.to_http_request()).0.to_string()
+        };
+        assert_eq!(forwarded(b"\xff, 198.51.100.7"), "198.51.100.7");
+        assert_eq!(forwarded(b"\xff"), "10.0.0.1");
     }
 
     #[test]

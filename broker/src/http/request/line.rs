@@ -98,11 +98,6 @@ impl Line {
         }
     }
 
-    /// The request's id.
-    pub(super) const fn id(&self) -> segura_model::RequestId {
-        self.id
-    }
-
     /// Complete the response and write the line.
     pub(super) fn finish(mut self, mut response: HttpResponse) -> HttpResponse {
         let error = response.extensions_mut().remove::<ApiError>();
@@ -123,6 +118,12 @@ impl Line {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
         }
         let code = error.as_ref().map_or("ok", |error| error.class().code);
+        if code == OVERLOADED {
+            // Clients that were refused together are not to come back together; the end of an
+            // id is chance.
+            let seconds = 1 + u16::from(self.id.to_bytes()[15] % 3);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if let Some(chain) = error.as_ref().and_then(ApiError::chain) {
             tracing::error!(request_id = %self.id, code, error = chain, "a request failed");
         }
@@ -156,7 +157,8 @@ impl Line {
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             request_id = %self.id,
-            method = self.method.as_str(),
+            // Not as it was sent: a method may have a hundred kilobytes.
+            method,
             route,
             client = %self.client,
             caller,

@@ -33,6 +33,13 @@ fn edge(disk: DiskGuard) -> Data<Edge> {
     })
 }
 
+/// What requests from behind such proxies are looked at with.
+pub(in crate::http) fn edge_behind(proxies: crate::net::Network) -> Data<Edge> {
+    let edge = edge(DiskGuard::idle()).into_inner();
+    let edge = Arc::into_inner(edge).expect("nobody else has it");
+    Data::new(Edge { trusted_proxies: vec![proxies], ..edge })
+}
+
 async fn fails() -> Result<&'static str, ApiError> {
     Err(ApiError::new(Class::forbidden("no"), "you may not"))
 }
@@ -235,6 +242,19 @@ async fn every_request_leaves_one_line_however_it_ends() {
     assert_eq!(of(&lines[1]), [secrets, "disconnected", "disconnected", "session 1"]);
     assert_eq!(of(&lines[2]), ["/healthz", "failed", "panicked", "anonymous"]);
     assert_eq!((lines[0]["status"].as_u64(), lines[1].get("status")), (Some(200), None));
+}
+
+#[actix_web::test]
+async fn a_made_up_method_is_not_written_into_the_log() {
+    let app = App::new().app_data(edge(DiskGuard::idle())).wrap(from_fn(wrap));
+    let app = init_service(app).await;
+    let long = || actix_web::http::Method::from_bytes(&[b'A'; 10_000]).unwrap();
+    let call = || app.call(TestRequest::get().method(long()).uri("/").to_request());
+    // Whether a line is wanted is remembered where it is first written.
+    call().await.unwrap();
+    let (log, _logging) = Log::start();
+    call().await.unwrap();
+    assert_eq!(log.requests()[0]["method"], "other");
 }
 
 #[test]

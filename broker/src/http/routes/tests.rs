@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::test::{self, TestRequest};
 use actix_web::web::Data;
 use actix_web::{App as HttpApp, HttpMessage, body};
 use segura_model::audit::Event;
-use segura_model::{Role, SecretText};
-use segura_vault::SystemRandom;
+use segura_model::{Role, SecretText, Timestamp};
+use segura_vault::{Keyring, OperatorTokens, SystemRandom};
 use serde_json::{Value, json};
 
 use super::{Access, NO_ROUTE, Route, all, configure, place};
@@ -37,13 +37,17 @@ impl Answer {
 }
 
 async fn call(world: &World, request: TestRequest) -> Answer {
+    call_through(Gate::new(16, || std::time::Duration::ZERO), world, request).await
+}
+
+async fn call_through(gate: Arc<Gate>, world: &World, request: TestRequest) -> Answer {
     let edge = Edge {
         trusted_proxies: Vec::new(),
         body_time: std::time::Duration::from_secs(5),
         clock: world.clock.clone(),
         random: Arc::new(SystemRandom),
         disk: Arc::new(DiskGuard::idle()),
-        gate: Gate::new(16, || std::time::Duration::ZERO),
+        gate,
         connections: Arc::default(),
         metrics: Arc::new(Metrics::new()),
     };
@@ -129,6 +133,29 @@ async fn every_route_lets_in_exactly_the_roles_of_the_table() {
 }
 
 #[actix_web::test]
+async fn who_is_no_operator_is_refused_among_jobs() {
+    let world = World::new().await;
+    let gate = Gate::new(1, || std::time::Duration::ZERO);
+    let full = gate.admit(Line::Jobs, std::time::Duration::ZERO).unwrap();
+    let route = all().find(|route| route.path == "/api/v2/trust/policies").unwrap();
+    let list = |token| to(route, token).method(Method::GET);
+    let elsewhere = OperatorTokens::new(&Keyring::make(&SystemRandom, Timestamp(0)));
+    let forged = elsewhere.make(&SystemRandom).0;
+    for stranger in [None, Some(&forged)] {
+        let answer = call_through(gate.clone(), &world, list(stranger)).await;
+        assert_eq!(answer.code(), "overloaded");
+    }
+    let operator = world.operator(Role::Admin).await.1;
+    assert_eq!(call_through(gate.clone(), &world, list(Some(&operator))).await.status, 200);
+    drop(full);
+    for stranger in [None, Some(&forged)] {
+        let answer = call_through(gate.clone(), &world, list(stranger)).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(gate.in_flight(), [("jobs", 0), ("operators", 0)]);
+}
+
+#[actix_web::test]
 async fn a_route_is_counted_under_the_pattern_that_the_router_takes() {
     let world = World::new().await;
     for route in all() {
@@ -154,6 +181,9 @@ async fn a_route_is_counted_under_the_pattern_that_the_router_takes() {
     for path in ["/", "/nowhere", "/api/v2/deliveries/x", "/api/v2"] {
         assert_eq!(place(&Method::GET, path, &headers("")), (NO_ROUTE, Line::Free), "{path}");
     }
+    let (bare, signed) = (HeaderMap::new(), headers("Bearer x"));
+    assert_eq!(place(&Method::GET, "/readyz", &bare), ("/readyz", Line::Free));
+    assert_eq!(place(&Method::GET, "/readyz", &signed), ("/readyz", Line::Operators));
     let wrong = place(&Method::PUT, "/api/v2/deliveries", &headers(""));
     assert_eq!(wrong, ("/api/v2/deliveries", Line::Free));
 }
