@@ -104,6 +104,7 @@ pub async fn build_world(
         disk: disk.clone(),
         clock: clock.clone(),
         phase: phase.subscribe(),
+        asked: tokio::sync::Mutex::default(),
     };
     let edge = Edge {
         trusted_proxies: config.server.trusted_proxies.clone(),

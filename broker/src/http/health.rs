@@ -6,6 +6,7 @@
 //! `/metrics`.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Json, ServiceConfig, get};
@@ -14,6 +15,7 @@ use segura_model::api::{ReadyAnswer, ReadyCheck, ReadyState};
 use segura_model::{Clock, Timestamp};
 use segura_store::{RefusedRow, Store};
 use segura_vault::authority::WARNING_SECONDS;
+use tokio::sync::Mutex;
 
 use super::error::ApiError;
 use super::extract::Bearer;
@@ -46,6 +48,8 @@ pub struct Health {
     pub clock: Arc<dyn Clock>,
     /// Whether the server stops.
     pub phase: PhaseReceiver,
+    /// What the database last said, and when.
+    pub asked: Mutex<Option<(Instant, ReadyCheck)>>,
 }
 
 /// What the checks saw.
@@ -86,7 +90,20 @@ impl Health {
         Snapshot { own, issuers, keys, certificate_ends, disk_free: self.disk.free() }
     }
 
+    /// Asked at most once in [`ASK_EVERY`], however many ask us: whoever asks is not known.
     async fn database(&self) -> ReadyCheck {
+        let mut asked = self.asked.lock().await;
+        match &*asked {
+            Some((at, seen)) if at.elapsed() < ASK_EVERY => seen.clone(),
+            _ => {
+                let seen = self.ask_database().await;
+                *asked = Some((Instant::now(), seen.clone()));
+                seen
+            }
+        }
+    }
+
+    async fn ask_database(&self) -> ReadyCheck {
         match self.store.ping().await {
             Ok(()) => check("database", ReadyState::Ready, None),
             Err(error) => {
@@ -147,6 +164,9 @@ impl Snapshot {
 pub fn configure(config: &mut ServiceConfig) {
     config.route("/healthz", get().to(alive)).route("/readyz", get().to(ready));
 }
+
+/// How long the database's answer to one probe is good for the next.
+const ASK_EVERY: Duration = Duration::from_millis(250);
 
 async fn alive() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(r#"{"alive":true}"#)
@@ -265,6 +285,7 @@ mod tests {
             disk: disk.clone(),
             clock: world.clock.clone(),
             phase: PhaseSender::new(Phase::Serving).subscribe(),
+            asked: Mutex::default(),
         };
         let edge = Edge {
             trusted_proxies: Vec::new(),
