@@ -110,13 +110,15 @@ fn write(
 /// Ask the three questions.
 fn judge(conn: &mut SqliteConnection, batch: &mut Batch) -> QueryResult<()> {
     let number = change_number::table.find(1).select(change_number::number);
-    batch.judge_number(number.first::<i64>(conn)?);
+    // Not `first`: its LIMIT is a parameter, for which SQLite prepares a statement anew each
+    // time it is bound.
+    batch.judge_number(number.get_result::<i64>(conn)?);
     let mut states = HashMap::new();
     for id in batch.ends().into_iter().chain(batch.checks()) {
         let state = sessions::table
             .find(&id)
             .select((sessions::ended_at, sessions::expires_at))
-            .first::<(Option<i64>, i64)>(conn)
+            .get_result::<(Option<i64>, i64)>(conn)
             .optional()?;
         states.extend(state.map(|state| (id, state)));
     }
