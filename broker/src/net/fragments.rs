@@ -9,6 +9,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use memchr::{memchr, memrchr};
+
 use crate::http::limits::MAX_TARGET;
 
 /// The method and target, up to the `#`, of what may have been such a request.
@@ -62,8 +64,24 @@ impl Scan {
     }
 
     pub(super) fn look(&mut self, bytes: &[u8]) {
-        for byte in bytes {
+        let from = if memchr(b'#', bytes).is_some() { 0 } else { self.open_end(bytes) };
+        if from > 0 {
+            self.at = At::Elsewhere;
+        }
+        for byte in &bytes[from..] {
             self.step(*byte);
+        }
+    }
+
+    /// Where to begin in a piece without a `#`: only a line that it leaves open can still get
+    /// one, and of that the last space, with the method before it, decides.
+    fn open_end(&self, bytes: &[u8]) -> usize {
+        let line = memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
+        let is_open = line == 0 && matches!(self.at, At::Space | At::Target);
+        match memrchr(b' ', &bytes[line..]) {
+            Some(space) => line + space.saturating_sub(LONGEST_METHOD),
+            None if is_open => 0,
+            None => line.max(bytes.len().saturating_sub(LONGEST_METHOD)),
         }
     }
 
@@ -104,6 +122,9 @@ const MOST: usize = 256;
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn seen(text: &str) -> Rc<Fragments> {
@@ -140,6 +161,21 @@ mod tests {
             "GET /a HTTP/1.1\r\n\r\nGET /other#fragment",
         ] {
             assert!(!seen(text).may_have_cut("GET", "/a"), "{text:?}");
+        }
+    }
+
+    proptest! {
+        /// However the bytes come in, and whatever of them is skipped.
+        #[test]
+        fn pieces_say_what_single_bytes_say(
+            pieces in vec(vec("GET|P| |/|a|#|\n|\"|[A-Z]{30,40}|[a-z]{30,40}", 0..12), 0..6),
+        ) {
+            let (mut whole, mut bytes) = (Scan::default(), Scan::default());
+            for piece in pieces.iter().map(|parts| parts.concat()) {
+                whole.look(piece.as_bytes());
+                piece.bytes().for_each(|byte| bytes.look(&[byte]));
+            }
+            prop_assert_eq!(&*whole.found.found.borrow(), &*bytes.found.found.borrow());
         }
     }
 
