@@ -30,7 +30,13 @@ macro_rules! id {
         impl $name {
             /// A new id, made at `now`.
             pub fn make(now: Timestamp, random: &dyn Random) -> Self {
-                let millis = u64::try_from(now.0).unwrap_or(0).saturating_mul(1000);
+                Self::make_at(now.0.saturating_mul(1000), random)
+            }
+
+            /// A new id, made at this many milliseconds since 1970: many of one second sort
+            /// by when they were made.
+            pub fn make_at(millis: i64, random: &dyn Random) -> Self {
+                let millis = u64::try_from(millis).unwrap_or(0);
                 Self(Ulid::from_parts(millis, u128::from_be_bytes(make_bytes(random))))
             }
 

@@ -233,7 +233,7 @@ impl Attempt<'_> {
     fn new_session(&self, decision: &Decision, now: Timestamp) -> Session {
         let seconds = decision.session_seconds.unwrap_or_default();
         Session {
-            id: SessionId::make(now, &*self.core.random),
+            id: SessionId::make_at(self.core.clock.millis(), &*self.core.random),
             opened_at: now,
             expires_at: now.plus(seconds),
             change: self.snapshot.change,

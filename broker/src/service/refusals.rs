@@ -329,7 +329,7 @@ impl Refusals {
     }
 
     fn make_id(&self) -> DenialId {
-        DenialId::make(self.clock.now(), &*self.random)
+        DenialId::make_at(self.clock.millis(), &*self.random)
     }
 }
 

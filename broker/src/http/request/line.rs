@@ -82,7 +82,7 @@ impl Ending {
 
 impl Line {
     pub(super) fn start(edge: &Data<Edge>, request: &ServiceRequest) -> Self {
-        let id = segura_model::RequestId::make(edge.clock.now(), &*edge.random);
+        let id = segura_model::RequestId::make_at(edge.clock.millis(), &*edge.random);
         let notes = Notes::default();
         request.extensions_mut().insert(RequestId(id));
         request.extensions_mut().insert(notes.clone());
