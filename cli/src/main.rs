@@ -25,10 +25,6 @@ use crate::cli::Cli;
 use crate::context::Context;
 use crate::persona::Persona;
 
-/// A request allocates some hundred times; glibc's allocator took a sixth of its time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     if let Persona::Reserved(name) = Persona::of(args.first().map(AsRef::as_ref)) {
