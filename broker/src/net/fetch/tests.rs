@@ -130,7 +130,7 @@ fn begin(answer: &'static str) -> (SocketAddr, std::sync::mpsc::Sender<()>) {
     let (open, closed) = channel();
     std::thread::spawn(move || {
         let mut stream = listener.accept().unwrap().0;
-        stream.read(&mut [0; 8192]).unwrap();
+        assert_ne!(stream.read(&mut [0; 8192]).unwrap(), 0);
         stream.write_all(answer.as_bytes()).ok();
         closed.recv().ok()
     });
