@@ -51,6 +51,19 @@ fn a_forgotten_sign_is_named() {
 }
 
 #[test]
+fn what_would_be_ignored_is_refused() {
+    for arguments in [
+        &["session", "revoke", "--all", "--subject", "repo:a/b"][..],
+        &["session", "revoke", "--policy", "deploy", "--subject", "repo:a/b"],
+        &["policy", "explain", "--job-token", "job.token", "--issuer", "github"],
+        &["policy", "explain", "--denial", "01JDGW5E6Y3X9T2K8M4Q7R0BVC", "--issuer", "github"],
+    ] {
+        let told = refused(arguments, 2);
+        assert!(told.contains("cannot be used with"), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
 fn a_token_or_a_value_in_the_wrong_place_is_not_repeated() {
     for arguments in [
         &["login", TOKEN][..],
