@@ -22,7 +22,7 @@ use crate::terminal::Confirm;
 pub(crate) struct Args {
     #[command(flatten)]
     whose: Whose,
-    /// Of the issuer's sessions only those of this `sub`: one workload
+    /// Of that --issuer's sessions only those of this `sub`: one workload
     // The parser drops a `requires` whose argument is in conflict with one that is there; only
     // its own conflicts keep `--all --subject SUB` from meaning everybody.
     #[arg(
@@ -94,8 +94,8 @@ fn unknown(answer: &EpochAnswer) -> Option<&'static str> {
     match answer.scope {
         _ if answer.known => None,
         EpochScope::All => None,
-        EpochScope::Issuer(_) => Some("there is no such issuer entry (`segura issuer ls`)"),
-        EpochScope::Policy(_) => Some("there is no such policy (`segura policy ls`)"),
+        EpochScope::Issuer(_) => Some("there is no such issuer entry now (`segura issuer ls`)"),
+        EpochScope::Policy(_) => Some("there is no such policy now (`segura policy ls`)"),
         EpochScope::Workload { .. } => {
             Some("the ledger knows no such workload (`segura session ls`, `segura audit ls`)")
         }
@@ -110,7 +110,7 @@ mod tests {
     fn a_name_that_nobody_has_does_not_sound_like_success() {
         let told = |scope, sessions, known| words(&EpochAnswer { scope, sessions, known });
         let policy = || EpochScope::Policy("nope".parse().unwrap());
-        assert!(told(policy(), 0, false).contains("there is no such policy"));
+        assert!(told(policy(), 0, false).contains("there is no such policy now"));
         assert!(told(policy(), 0, true).starts_with("called off"));
         assert!(told(policy(), 2, false).contains("2 were open"), "it was removed a moment ago");
         let subject = "typo".to_owned();
