@@ -39,15 +39,17 @@ fn what(record: &Record) -> String {
     let version = |version: Option<u32>| version.map(|n| format!("@{n}")).unwrap_or_default();
     let paths = record.paths.iter().map(|one| format!("{}{}", one.path, version(one.version)));
     let name = SUBJECTS.iter().find_map(|place| record.detail.pointer(place)?.as_str());
-    let generation = record.detail["generation"].as_u64().map(|n| format!("generation {n}"));
+    let key = NUMBERED.iter().find_map(|(member, told)| {
+        record.detail[*member].as_u64().map(|number| format!("{told} {number}"))
+    });
     let code = record.code.iter().cloned();
     let denial = record.denial.iter().map(|id| format!("denial {id}"));
-    let name = name.map(ToOwned::to_owned).or(generation);
+    let name = name.map(ToOwned::to_owned).or(key);
     paths.chain(name).chain(code).chain(denial).collect::<Vec<_>>().join(" ")
 }
 
 /// Where a record of a change names what was changed.
-const SUBJECTS: [&str; 10] = [
+const SUBJECTS: [&str; 9] = [
     "/policy",
     "/issuer",
     "/name",
@@ -57,10 +59,12 @@ const SUBJECTS: [&str; 10] = [
     "/scope/policy",
     "/scope/workload/subject",
     "/scope/issuer",
-    // Which keys, and what opens them now.
-    "/wrapping_key",
+    // What opens the keys now.
     "/guard",
 ];
+
+/// Keys have numbers and no names.
+const NUMBERED: [(&str, &str); 2] = [("generation", "root key"), ("wrapping_key", "wrapping key")];
 
 const HEAD: [&str; 6] = ["at", "event", "outcome", "who", "what", "record"];
 
@@ -76,8 +80,8 @@ mod tests {
             (serde_json::json!({"scope": {"policy": "deploy"}}), "deploy"),
             (serde_json::json!({"scope": {"issuer": "github"}}), "github"),
             (serde_json::json!({"scope": {"workload": {"issuer": "a", "subject": "s"}}}), "s"),
-            (serde_json::json!({"generation": 2}), "generation 2"),
-            (serde_json::json!({"wrapping_key": "k1"}), "k1"),
+            (serde_json::json!({"generation": 2}), "root key 2"),
+            (serde_json::json!({"wrapping_key": 3}), "wrapping key 3"),
             (serde_json::json!({"guard": "a key file"}), "a key file"),
         ] {
             let record = serde_json::json!({
