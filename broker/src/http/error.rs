@@ -199,7 +199,8 @@ fn fault(class: Class) -> &'static str {
     match (class.kind, class.code) {
         (_, "issuer-keys-unavailable") => {
             "the issuer of this identity token does not give its keys now, so the token cannot be \
-             checked: try again in a few seconds; an operator finds out why by the refusal's id"
+             checked: try again in a few seconds; an operator finds the reason under the refusal's \
+             id, or in the log under the request id"
         }
         (Kind::Unavailable, _) => {
             "the server cannot do this now: try again in a few seconds; an operator finds the \
