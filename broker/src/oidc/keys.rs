@@ -145,13 +145,11 @@ impl KeyCache {
             }
             return Ok(kept);
         }
-        match self.0.refresh(&slot) {
-            Some(refresh) => refresh.await,
-            None => {
-                let last = locked(&slot.state).last_error.clone();
-                Err(Arc::new(KeysError::CoolingDown { issuer: entry.id.clone(), last }))
-            }
-        }
+        let Some(refresh) = self.0.refresh(&slot) else {
+            let last = locked(&slot.state).last_error.clone();
+            return Err(Arc::new(KeysError::CoolingDown { issuer: entry.id.clone(), last }));
+        };
+        refresh.await
     }
 
     /// Newer keys than `seen`, which did not fit a token; `None` if there are none to have.
