@@ -43,7 +43,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     settings::check(&config)?;
     let file = args.file.find();
     let warnings: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
-    warnings.iter().for_each(|warning| print::warning(warning));
+    for warning in &warnings {
+        print::warning(warning);
+    }
     let answer = json!({"ok": true, "file": file, "warnings": warnings});
     print::result(context.format(), &answer, |_| match file {
         Some(file) => format!("{}: good", file.display()),

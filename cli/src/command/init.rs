@@ -78,7 +78,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
     let plan = Plan::new(args, context)?;
     let complete = context.block_on_server(is_complete(&plan.config, World::Real))?;
-    plan.warnings().iter().for_each(|warning| print::warning(warning));
+    for warning in plan.warnings() {
+        print::warning(&warning);
+    }
     // Made before anything else, so that a path that cannot be written stops us now.
     let config_file = plan.new_file.as_ref().map(|_| reserve(&plan.path)).transpose()?;
     let made = if complete { Report::default() } else { make(args, &plan, context)? };

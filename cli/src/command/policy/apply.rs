@@ -48,7 +48,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
     let query = ApplyQuery { dry_run: args.dry_run };
     let applied = context.block_on(operator.policy_apply(&PoliciesPut { policies }, query));
     let answer = applied.inspect_err(|error| {
-        placed(&error.to_string(), &places).iter().for_each(|line| print::note(line));
+        for line in placed(&error.to_string(), &places) {
+            print::note(&line);
+        }
     })?;
     for policy in &answer.policies {
         for warning in &policy.warnings {
