@@ -159,6 +159,7 @@ impl Server {
         drop(shared);
         // Last: whatever was decided before is durable when the process ends.
         writer_task.stop().await;
+        tracing::info!("stopped");
         if writer_lost { Err(StartError::WriterLost) } else { served }
     }
 }

@@ -122,6 +122,7 @@ impl CliError {
                  credential; this run left nothing behind"
                     .to_owned()
             }
+            Self::Local(LocalError::GuardMissing(_)) => GUARD.to_owned(),
             Self::Sdk(error) => return sdk_hint(error),
             Self::Local(LocalError::Start(error)) | Self::Start(error) => {
                 return start_hint(error);
@@ -182,11 +183,14 @@ impl Classify for CliError {
     }
 }
 
+/// What opens a keyring.
+const GUARD: &str = "the guard (`guard.key_file`, `guard.passphrase_file`) must be the one that \
+     the last `segura keyring rewrap` put this database's keyring under, or else that of \
+     `segura init`; a database put back from a backup opens with the guard of that time";
+
 fn start_hint(error: &StartError) -> Option<String> {
     Some(match error {
-        StartError::Keyring(_) => "check the guard: the key file or passphrase must be the one \
-             that `segura init` used for this database"
-            .to_owned(),
+        StartError::Keyring(_) => GUARD.to_owned(),
         StartError::Store(StoreError::Io { source, .. })
             if source.kind() == io::ErrorKind::NotFound =>
         {
@@ -234,8 +238,10 @@ fn sdk_hint(error: &SdkError) -> Option<String> {
         SdkError::Untrusted { .. } => "a broker made by `segura init` has its own authority: \
              `segura ca show > ca.pem` there, then --ca-cert ca.pem or SEGURA_CA_CERT here"
             .to_owned(),
-        SdkError::WrongName { .. } => "call the broker by a name in its certificate; a name \
-             more goes into `server.url` there"
+        SdkError::WrongName { .. } => "call the broker by a URL that it was made for: its \
+             private authority signs only for the hosts that `segura init --url` was given; \
+             for another name it needs a certificate of your own (`tls.cert_file`), or a new \
+             database, whose authority is new"
             .to_owned(),
         SdkError::WrongScheme { expected, .. } => {
             let scheme = if *expected == "TLS" { "http" } else { "https" };

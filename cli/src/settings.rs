@@ -23,10 +23,11 @@ pub(crate) struct Overrides {
     /// An address under which callers know this server; may be repeated
     #[arg(long = "url", value_name = "URL")]
     pub(crate) url: Vec<String>,
-    /// Where to listen: 127.0.0.1:8443
+    /// Where to listen, such as 127.0.0.1:8443; else 0.0.0.0:8443
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
-    /// The directory of the embedded database
+    /// The directory of the embedded database; else /var/lib/segura, and for a new
+    /// configuration file of `init` segura-data beside it
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Any other setting of the configuration file: limits.queue=1000; may be repeated

@@ -51,6 +51,19 @@ fn a_forgotten_sign_is_named() {
 }
 
 #[test]
+fn what_would_be_ignored_is_refused() {
+    for arguments in [
+        &["session", "revoke", "--all", "--subject", "repo:a/b"][..],
+        &["session", "revoke", "--policy", "deploy", "--subject", "repo:a/b"],
+        &["policy", "explain", "--job-token", "job.token", "--issuer", "github"],
+        &["policy", "explain", "--denial", "01JDGW5E6Y3X9T2K8M4Q7R0BVC", "--issuer", "github"],
+    ] {
+        let told = refused(arguments, 2);
+        assert!(told.contains("cannot be used with"), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
 fn a_token_or_a_value_in_the_wrong_place_is_not_repeated() {
     for arguments in [
         &["login", TOKEN][..],
@@ -116,6 +129,67 @@ fn a_guard_that_is_missing_stops_init_before_anything_is_made() {
     );
     assert!(told.contains(&guard), "the file is named: {told}");
     assert_eq!(folder.path().read_dir().expect("a folder").count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn init_on_a_finished_database_takes_no_guard_but_the_one_that_opens_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (data, second) = (path("data"), path("second"));
+    let init = |config: &str| {
+        let url = "--url=https://segura.example:8443";
+        ["init", url, "--data-dir", &data, "--config", config].map(ToOwned::to_owned).to_vec()
+    };
+    let refused = |more: &[&str], code| {
+        let line = init(&path("second/segura.toml"));
+        let line: Vec<&str> = line.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        let told = refused(&line, code);
+        assert!(told.contains("help: ") && told.contains("keyring rewrap"), "{told}");
+        assert!(!folder.path().join("second").exists(), "nothing is written");
+        told
+    };
+    let made = init(&path("segura.toml"));
+    let made = segura(&made.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(made.status.success(), "{made:?}");
+
+    let told = refused(&[], 2);
+    assert!(told.contains("has a keyring already") && told.contains(&second), "{told}");
+    let told = refused(&["--key-file", &path("gaurd.key")], 2);
+    assert!(told.contains("has a keyring already") && told.contains("gaurd.key"), "{told}");
+    let other = path("other.key");
+    std::fs::write(&other, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n").expect("written");
+    std::fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .expect("it is ours");
+    let told = refused(&["--key-file", &other], 3);
+    assert!(told.contains("keyring does not open"), "{told}");
+
+    let right = [init(&path("second/segura.toml")), vec!["--key-file".into(), path("guard.key")]];
+    let right = segura(&right.concat().iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(right.status.success(), "{right:?}");
+    assert!(folder.path().join("second/segura.toml").exists(), "the settings alone");
+}
+
+#[test]
+fn init_on_a_database_that_cannot_be_reached_leaves_no_folder_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("segura.toml").display().to_string();
+    let line = ["init", "--url=https://segura.example:8443", "--config", &config, "--database"];
+    let told = refused(&[&line[..], &["postgres://segura@127.0.0.1:9/segura"]].concat(), 7);
+    assert!(told.contains("database"), "{told}");
+    assert_eq!(folder.path().read_dir().expect("a folder").count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn a_port_where_nobody_listens_is_warned_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("segura.toml").display().to_string();
+    let output =
+        segura(&["init", "--url", "https://segura.example", "--config", &config, "--json"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.contains("warning: server.url"), "{told}");
+    let output = segura(&["config", "check", "--config", &config, "--json"]);
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(answer["warnings"][0].as_str().expect("a text").contains("8443"), "{answer}");
 }
 
 #[test]

@@ -78,6 +78,25 @@ pub(crate) fn put(claims: &mut Value, asked: &[(&str, &Option<String>)]) {
     }
 }
 
+/// The immutable id of what has this name, in a world where nobody gives ids out: always the
+/// same, and for another name another. Platforms know a name in any case.
+pub(crate) fn id_of(name: &str) -> String {
+    // FNV-1a: nothing hangs on it, and it is the same in every release.
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
+    });
+    (100_000_000 + hash % 900_000_000).to_string()
+}
+
+/// Say of whom a job is; who is called otherwise than in the sample is somebody else, and has
+/// other ids.
+pub(crate) fn put_named(claims: &mut Value, name_claim: &str, id_claim: &str, name: &str) {
+    if !text(claims, name_claim).eq_ignore_ascii_case(name) {
+        claims[id_claim] = json!(id_of(name));
+    }
+    claims[name_claim] = json!(name);
+}
+
 /// A claim that is text.
 pub(crate) fn text<'c>(claims: &'c Value, name: &str) -> &'c str {
     claims[name].as_str().unwrap_or_default()

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use futures::FutureExt;
+use segura_store::{DatabaseUrl, OpenMode, OpenOptions, Store, StoreError};
+
 use super::folder::check_folder;
 use super::problem::Problem;
-use super::{Config, GuardSource, Tls};
+use super::{Config, GuardSource, ServerUrl, Tls};
 use crate::telemetry::Chain;
 use crate::tls::GivenCertificate;
 
@@ -13,6 +16,9 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Err(message) = check_directory(&config.server.data_dir) {
         problems.push(Problem::of("server.data_dir", message));
+    }
+    if let Err(message) = check_database(&config.database) {
+        problems.push(Problem::of("database.url", message));
     }
     if let Err(error) = config.guard.read() {
         let place = match config.guard {
@@ -34,6 +40,38 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Callers come to a port where nobody listens, unless something in between forwards them.
+pub(super) fn warnings(config: &Config) -> Vec<Problem> {
+    let server = &config.server;
+    let listens_at = server.listen.port();
+    let met = |url: &ServerUrl| url.port() == listens_at;
+    // A proxy in front has its own port; port 0 is a free one.
+    if listens_at == 0 || !server.trusted_proxies.is_empty() || server.urls.iter().any(met) {
+        return Vec::new();
+    }
+    let Some(url) = server.urls.first() else { return Vec::new() };
+    let message = format!(
+        "{url} says port {}, and the server listens on {listens_at}: unless something in between \
+         forwards one to the other, say that port in the URL, or listen there (`server.listen`)",
+        url.port()
+    );
+    vec![Problem::of("server.url", message)]
+}
+
+/// Read the address of the database as the server does, which it does before it connects:
+/// the one poll here comes that far, and the runtime of the connection never runs.
+fn check_database(url: &DatabaseUrl) -> Result<(), String> {
+    let DatabaseUrl::Postgres(_) = url else { return Ok(()) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let _within = runtime.enter();
+    match Store::open(url, OpenOptions::new(OpenMode::Reader)).now_or_never() {
+        Some(Err(StoreError::Url(why))) => Err(why.to_owned()),
+        Some(Err(error)) => Err(Chain(&error).to_string()),
+        Some(Ok(_)) | None => Ok(()),
+    }
 }
 
 fn check_directory(path: &Path) -> Result<(), String> {

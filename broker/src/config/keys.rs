@@ -247,9 +247,9 @@ send. Without any, `issuers` in `server.data_dir`.",
         "drain_time",
         Form::Text,
         Some("0s"),
-        r#""10s""#,
+        r#""0s""#,
         "Behind a balancer: how long a server that stops still serves while `/readyz` says
-503. Give the balancer time to notice, twice its checks' interval and more.",
+503. Give the balancer time to notice, twice its checks' interval and more: \"10s\".",
     ),
     key(
         "limits",

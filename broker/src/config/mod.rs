@@ -161,4 +161,9 @@ impl Config {
     pub fn check(&self) -> Vec<Problem> {
         check::check(self)
     }
+
+    /// What a server may be told and is mostly not meant.
+    pub fn warnings(&self) -> Vec<Problem> {
+        check::warnings(self)
+    }
 }

@@ -13,6 +13,7 @@ use url::{Host, Url};
 pub struct ServerUrl {
     text: String,
     host: String,
+    port: u16,
 }
 
 /// The text is no address for a server.
@@ -32,6 +33,11 @@ impl ServerUrl {
     /// The host, as a certificate has it; IPv6 without brackets.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The port that callers come to.
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 }
 
@@ -57,7 +63,8 @@ impl FromStr for ServerUrl {
         if !scheme || !bare {
             return Err(refused());
         }
-        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), host })
+        let port = url.port_or_known_default().ok_or_else(refused)?;
+        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), host, port })
     }
 }
 
@@ -73,16 +80,27 @@ mod tests {
 
     #[test]
     fn an_address_has_one_spelling() {
-        for (text, normal, host) in [
-            ("https://Segura.Example.com/", "https://segura.example.com", "segura.example.com"),
-            ("https://segura.example.com:443", "https://segura.example.com", "segura.example.com"),
-            ("https://10.0.0.7:8443", "https://10.0.0.7:8443", "10.0.0.7"),
-            ("https://[2001:DB8::1]/", "https://[2001:db8::1]", "2001:db8::1"),
-            ("http://127.0.0.1:8080", "http://127.0.0.1:8080", "127.0.0.1"),
-            ("http://[::1]:8080/", "http://[::1]:8080", "::1"),
+        for (text, normal, host, port) in [
+            (
+                "https://Segura.Example.com/",
+                "https://segura.example.com",
+                "segura.example.com",
+                443,
+            ),
+            (
+                "https://segura.example.com:443",
+                "https://segura.example.com",
+                "segura.example.com",
+                443,
+            ),
+            ("https://10.0.0.7:8443", "https://10.0.0.7:8443", "10.0.0.7", 8443),
+            ("https://[2001:DB8::1]/", "https://[2001:db8::1]", "2001:db8::1", 443),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080", "127.0.0.1", 8080),
+            ("http://[::1]:8080/", "http://[::1]:8080", "::1", 8080),
         ] {
             let url: ServerUrl = text.parse().unwrap();
             assert_eq!((url.as_str(), url.host()), (normal, host), "{text}");
+            assert_eq!(url.port(), port, "{text}");
         }
     }
 

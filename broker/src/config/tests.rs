@@ -295,6 +295,44 @@ fn a_look_at_the_machine_finds_what_is_missing() {
 }
 
 #[test]
+fn a_look_reads_the_address_of_the_database_as_the_server_does() {
+    let written = Written::new();
+    let said = |url: &str| {
+        let text = format!("{SMALL}[database]\nurl = {url:?}\n");
+        let config = written.load(&text, &[], &[]).unwrap();
+        let of_database = |problem: &Problem| problem.place == "database.url";
+        config.check().into_iter().find(of_database).map(|problem| problem.message)
+    };
+    assert!(said("postgres://u@db.example/s?sslmode=prefer").unwrap().contains("verify-full"));
+    assert!(said("postgres://u@db.example/s?no_such=1").is_some());
+    assert_eq!(said("postgres://u@db.example/s?sslmode=disable"), None);
+    assert_eq!(said("postgres://u@db.example/s"), None);
+}
+
+#[test]
+fn a_url_of_a_port_where_nobody_listens_is_worth_a_word() {
+    let warnings = |flags: &[(&str, &str)]| {
+        let config = Written::new().load(SMALL, &[], flags).unwrap();
+        config.warnings().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let url = ("server.url", "https://a.example");
+    let said = warnings(&[url]);
+    assert!(said[0].contains("port 443") && said[0].contains("listens on 8443"), "{said:?}");
+    assert_eq!(warnings(&[("server.url", "https://a.example:8443")]), [""; 0]);
+    assert_eq!(warnings(&[url, ("server.listen", "0.0.0.0:443")]), [""; 0]);
+    assert_eq!(warnings(&[url, ("server.listen", "127.0.0.1:0")]), [""; 0]);
+    assert_eq!(warnings(&[url, ("server.trusted_proxies", "10.0.0.0/8")]), [""; 0]);
+    assert_eq!(warnings(&[]), [""; 0], "one of two is enough");
+}
+
+#[test]
+fn what_the_file_shows_of_a_limit_is_its_default() {
+    for key in keys::KEYS.iter().filter(|key| key.section == "limits") {
+        assert_eq!(key.default, Some(key.example.trim_matches('"')), "{}", key.path());
+    }
+}
+
+#[test]
 fn every_setting_has_its_variable_and_its_line() {
     let file = template(&[]);
     for key in keys::KEYS {

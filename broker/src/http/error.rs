@@ -39,7 +39,7 @@ impl<E: Classify + 'static> From<E> for ApiError {
         if !class.kind.is_fault() {
             return Self::new(class, error.to_string());
         }
-        Self::build(class, fault(class.kind).to_owned(), Some(Chain(&error).to_string()))
+        Self::build(class, fault(class).to_owned(), Some(Chain(&error).to_string()))
     }
 }
 
@@ -195,9 +195,14 @@ const fn title(kind: Kind) -> &'static str {
     }
 }
 
-const fn fault(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Unavailable => {
+fn fault(class: Class) -> &'static str {
+    match (class.kind, class.code) {
+        (_, "issuer-keys-unavailable") => {
+            "the issuer of this identity token does not give its keys now, so the token cannot be \
+             checked: try again in a few seconds; an operator finds the reason under the refusal's \
+             id, or in the log under the request id"
+        }
+        (Kind::Unavailable, _) => {
             "the server cannot do this now: try again in a few seconds; an operator finds the \
              reason in its log under the request id"
         }

@@ -19,6 +19,9 @@ pub enum LocalError {
     /// There is no authority to show.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
+    /// A key file that would have to be made, for a keyring that another opens.
+    #[error("this database has a keyring already; name its guard: there is no {}", .0.display())]
+    GuardMissing(PathBuf),
     /// The first operator could not be made.
     #[error(transparent)]
     Operators(#[from] OperatorsError),
@@ -49,6 +52,7 @@ impl Classify for LocalError {
         match self {
             Self::Folder(error) => error.class(),
             Self::Authority(error) => error.class(),
+            Self::GuardMissing(_) => Class::bad_request("guard-missing"),
             Self::Operators(error) => error.class(),
             Self::OtherInit => Class::conflict("other-init"),
             Self::Overtaken => Class::conflict("keyring-overtaken"),

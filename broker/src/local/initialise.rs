@@ -13,8 +13,8 @@ use std::sync::Arc;
 use segura_model::audit::{Actor, Event, Outcome, Record};
 use segura_model::{OperatorName, Timestamp};
 use segura_store::{
-    BoxFuture, Certificate, CertificateRole, KeyringMade, OpenMode, OpenOptions, Store, StoreError,
-    Tx,
+    BoxFuture, Certificate, CertificateRole, DatabaseUrl, KeyringMade, OpenMode, OpenOptions,
+    Store, StoreError, Tx,
 };
 use segura_vault::{CertificateAuthority, Guard, Keyring, WrappedKeyring};
 
@@ -44,8 +44,15 @@ pub async fn initialise(
 ) -> Result<Made, LocalError> {
     check_guard(&config.guard)?;
     check_folder(&config.server.data_dir)?;
-    make_directory(&config.server.data_dir)?;
+    let embedded = matches!(config.database, DatabaseUrl::Sqlite(_));
+    if embedded {
+        make_directory(&config.server.data_dir)?;
+    }
     let store = open_store(config).await?;
+    if !embedded {
+        // Only now: a database that cannot be reached leaves no folder behind.
+        make_directory(&config.server.data_dir)?;
+    }
     let (keyring, key_file) = keyring(&store, &config.guard, world, sources).await?;
     let opened = Opened::start(store, keyring, sources).await?;
     let made = fill(&opened, config, world, operator, sources).await;
@@ -54,19 +61,31 @@ pub async fn initialise(
 }
 
 /// Whether nothing is left to be made. Looks without the lock, which a running server
-/// holds; a database that cannot be read is looked at again with it.
-pub async fn is_complete(config: &Config, world: World) -> bool {
+/// holds; a database that cannot be read is looked at again with it. A keyring that is
+/// there must open: settings with another guard are of no use to anyone.
+pub async fn is_complete(config: &Config, world: World) -> Result<bool, LocalError> {
     let look = async {
         let store = Store::open(&config.database, OpenOptions::new(OpenMode::Reader)).await?;
         let authority = store.certificate_newest(CertificateRole::Authority).await?.is_some();
         check_world(&store, world).await?;
-        Ok::<_, StartError>(
-            store.keyring_load().await?.is_some()
-                && store.has_operators().await?
-                && (authority || config.tls != Tls::Managed),
-        )
+        let rest = store.has_operators().await? && (authority || config.tls != Tls::Managed);
+        Ok::<_, StartError>((store.keyring_load().await?, rest))
     };
-    look.await.unwrap_or(false)
+    let Ok((Some(wrapped), rest)) = look.await else { return Ok(false) };
+    open_keyring(wrapped, &config.guard)?;
+    Ok(rest)
+}
+
+/// Open the keyring that is there, whose guard is never made.
+fn open_keyring(wrapped: Vec<u8>, source: &GuardSource) -> Result<Keyring, LocalError> {
+    if let GuardSource::KeyFile(path) = source
+        && !path.exists()
+    {
+        return Err(LocalError::GuardMissing(path.clone()));
+    }
+    let guard = source.read().map_err(StartError::from)?;
+    let keyring = Keyring::open(&WrappedKeyring::from_bytes(wrapped), &guard);
+    Ok(keyring.map_err(StartError::from)?)
 }
 
 /// A guard that cannot be read or made stops us before anything is made.
@@ -99,9 +118,7 @@ async fn keyring(
 ) -> Result<(Keyring, Option<PathBuf>), LocalError> {
     if let Some(wrapped) = store.keyring_load().await.map_err(StartError::from)? {
         check_world(store, world).await?;
-        let guard = source.read().map_err(StartError::from)?;
-        let keyring = Keyring::open(&WrappedKeyring::from_bytes(wrapped), &guard);
-        return Ok((keyring.map_err(StartError::from)?, None));
+        return Ok((open_keyring(wrapped, source)?, None));
     }
     let (guard, key_file) = first_guard(source, sources)?;
     let now = sources.clock.now();

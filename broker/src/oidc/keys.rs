@@ -30,9 +30,15 @@ use super::shelf::{KeyShelf, ShelvedKeys};
 pub enum KeysError {
     /// Nothing usable, and the issuer was asked too recently to ask again.
     #[error(
-        "the issuer `{0}` was asked moments ago and did not answer well; it is asked again within 30 s"
+        "the issuer `{issuer}` was asked moments ago and did not answer well; it is asked again within 30 s"
     )]
-    CoolingDown(IssuerId),
+    CoolingDown {
+        /// The entry.
+        issuer: IssuerId,
+        /// How it answered.
+        #[source]
+        last: Option<Arc<KeysError>>,
+    },
     /// A document that is not believed.
     #[error("the documents of the issuer `{issuer}` are refused")]
     Discovery {
@@ -139,10 +145,11 @@ impl KeyCache {
             }
             return Ok(kept);
         }
-        match self.0.refresh(&slot) {
-            Some(refresh) => refresh.await,
-            None => Err(Arc::new(KeysError::CoolingDown(entry.id.clone()))),
-        }
+        let Some(refresh) = self.0.refresh(&slot) else {
+            let last = locked(&slot.state).last_error.clone();
+            return Err(Arc::new(KeysError::CoolingDown { issuer: entry.id.clone(), last }));
+        };
+        refresh.await
     }
 
     /// Newer keys than `seen`, which did not fit a token; `None` if there are none to have.

@@ -11,6 +11,7 @@ use super::refusals::{Refusal, Refusing, Stranger, Turned};
 use super::snapshot::Snapshot;
 use super::{Core, Origin};
 use crate::oidc::{self, Verified, VerifyError};
+use crate::telemetry::Chain;
 
 /// Why a token was not let in.
 #[derive(Debug, thiserror::Error)]
@@ -33,14 +34,20 @@ pub enum AdmissionError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// It cannot be verified now.
-    #[error(transparent)]
-    Unavailable(Box<VerifyError>),
+    #[error("the identity token cannot be verified now")]
+    Unavailable {
+        /// Why.
+        #[source]
+        error: Box<VerifyError>,
+        /// Under which the ledger has it.
+        refusal: Box<Refusal>,
+    },
 }
 
 impl Classify for AdmissionError {
     fn class(&self) -> Class {
         match self {
-            Self::Form { error, .. } | Self::Unavailable(error) => error.class(),
+            Self::Form { error, .. } | Self::Unavailable { error, .. } => error.class(),
             Self::Overtaken(_) => Class::unavailable("changes-too-fast"),
             Self::Refused(refusal) => refusal.class(),
             Self::Store(error) => error.class(),
@@ -51,8 +58,10 @@ impl Classify for AdmissionError {
 impl Refusing for AdmissionError {
     fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Form { refusal, .. } | Self::Refused(refusal) => Some(refusal),
-            Self::Overtaken(_) | Self::Store(_) | Self::Unavailable(_) => None,
+            Self::Form { refusal, .. }
+            | Self::Refused(refusal)
+            | Self::Unavailable { refusal, .. } => Some(refusal),
+            Self::Overtaken(_) | Self::Store(_) => None,
         }
     }
 }
@@ -69,7 +78,9 @@ pub(crate) async fn admit(
         Ok(verified) => return Ok(verified),
         Err(error) => Box::new(error),
     };
-    let (class, issuer, why) = (error.class(), error.issuer().cloned(), error.to_string());
+    // Operators read which document of the issuer did not come, and why.
+    let why = Chain(&*error).to_string();
+    let (class, issuer) = (error.class(), error.issuer().cloned());
     let is_outage = class.kind == Kind::Unavailable;
     let stranger = Stranger { origin, issuer, class, why };
     let refusal = match core.refusals.stranger_at(snapshot.change, stranger).await? {
@@ -77,7 +88,7 @@ pub(crate) async fn admit(
         Turned::Overtaken(now) => return Err(AdmissionError::Overtaken(now)),
     };
     Err(match error.refusal() {
-        _ if is_outage => AdmissionError::Unavailable(error),
+        _ if is_outage => AdmissionError::Unavailable { error, refusal },
         oidc::Refusal::Form(_) => AdmissionError::Form { error, refusal },
         _ => AdmissionError::Refused(refusal),
     })

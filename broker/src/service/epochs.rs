@@ -9,10 +9,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use segura_model::api::EpochScope;
+use segura_model::api::{EpochAnswer, EpochScope};
 use segura_model::audit::{Actor, Event, Outcome};
 use segura_model::{Class, Classify, IssuerId, PolicyName, Timestamp};
-use segura_store::{ChangeNumber, Checked, SessionScope, StoreError};
+use segura_store::{ChangeNumber, Checked, LedgerFilter, SessionScope, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -92,14 +92,16 @@ impl EpochService {
         Self { core }
     }
 
-    /// Refuse every session of this scope that is open now, and say how many there were.
+    /// Refuse every session of this scope that is open now, and say how many there were. What
+    /// is not known here is taken too: a policy that was removed has sessions still.
     pub async fn raise(
         &self,
         scope: EpochScope,
         by: &Operator,
         origin: Origin,
-    ) -> Result<u64, EpochError> {
+    ) -> Result<EpochAnswer, EpochError> {
         check(&scope)?;
+        let (known, raised) = (self.knows(&scope).await?, scope.clone());
         let mut record =
             self.core.record(Event::EpochRaise, Outcome::Changed, Actor::from(by), origin);
         let unit = self.core.run_by(by, origin, move |tx| {
@@ -120,10 +122,25 @@ impl EpochService {
                 Ok(sessions)
             })
         });
-        let raised: Result<u64, EpochError> = unit.await;
-        let sessions = raised?;
+        let sessions: Result<u64, EpochError> = unit.await;
+        let sessions = sessions?;
         self.core.catch_up().await;
-        Ok(sessions)
+        Ok(EpochAnswer { scope: raised, sessions, known })
+    }
+
+    /// Whether what a scope names is known here.
+    async fn knows(&self, scope: &EpochScope) -> Result<bool, StoreError> {
+        let (store, mac) = (self.core.store(), &*self.core.row_mac);
+        Ok(match scope {
+            EpochScope::All => true,
+            EpochScope::Issuer(issuer) => store.issuer_find(issuer, mac).await?.is_some(),
+            EpochScope::Policy(policy) => store.policy_find(policy, mac).await?.is_some(),
+            EpochScope::Workload { issuer, subject } => {
+                let (issuer, subject) = (Some(issuer.clone()), Some(subject.clone()));
+                let of = LedgerFilter { issuer, subject, ..LedgerFilter::default() };
+                !store.ledger_page(&of, 1).await?.rows.is_empty()
+            }
+        })
     }
 }
 

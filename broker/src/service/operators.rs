@@ -151,7 +151,10 @@ impl OperatorService {
                     Class::unauthenticated("operator-expired"),
                     format!("the token of `{}` expired at {}", stored.name, stored.expires_at),
                 ),
-                None => (Class::unauthenticated("operator-unknown"), "it is nobody's".to_owned()),
+                None => (
+                    Class::unauthenticated("operator-unknown"),
+                    "no operator has this token".to_owned(),
+                ),
             },
             Err(shape) => (shape.class(), TokenShapeError::to_string(&shape)),
         };

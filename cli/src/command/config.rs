@@ -42,7 +42,11 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     let config = args.file.load_with(&args.overrides, context)?;
     settings::check(&config)?;
     let file = args.file.find();
-    let answer = json!({"ok": true, "file": file});
+    let warnings: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
+    for warning in &warnings {
+        print::warning(warning);
+    }
+    let answer = json!({"ok": true, "file": file, "warnings": warnings});
     print::result(context.format(), &answer, |_| match file {
         Some(file) => format!("{}: good", file.display()),
         None => "no file; the settings of the environment and the flags are good".to_owned(),

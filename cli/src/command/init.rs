@@ -17,6 +17,7 @@ use segura_vault::SystemRandom;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::files::Reserved;
+use crate::print;
 use crate::settings::Overrides;
 
 use plan::Plan;
@@ -29,13 +30,18 @@ use report::Report;
 /// passphrase in a file or in SEGURA_GUARD__PASSPHRASE. Keep the guard apart from the
 /// data and its backups: whoever has both has everything, and without it the data is
 /// lost. `--url` names the server in its certificate and is the audience that tokens for
-/// it must have.
+/// it must have; without a port it says 443.
+///
+/// Unless said otherwise, the data directory is segura-data and the key file guard.key,
+/// both beside the configuration file. Of a database that has a keyring already, such as
+/// that of another server, the guard must be named: `--key-file` or `--passphrase-file`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   segura init --url https://segura.example:8443
-  segura init --url https://segura.example --config /etc/segura/segura.toml \\
-    --data-dir /var/lib/segura --key-file /etc/segura/guard.key --credential-file admin.token
-  segura init --url https://segura.example --database postgres://segura@db.example/segura")]
+  segura init --url https://segura.example --listen 0.0.0.0:443 \\
+    --config /etc/segura/segura.toml --data-dir /var/lib/segura \\
+    --key-file /etc/segura/guard.key --credential-file admin.token
+  segura init --url https://segura.example:8443 --database postgres://segura@db.example/segura")]
 pub(crate) struct Args {
     /// Where the configuration file is, or is to be made
     #[arg(long, value_name = "FILE", default_value = "segura.toml")]
@@ -71,9 +77,10 @@ pub(crate) struct Args {
 /// Run `segura init`.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
     let plan = Plan::new(args, context)?;
-    let complete = context.block_on_server(async {
-        Ok::<_, CliError>(is_complete(&plan.config, World::Real).await)
-    })?;
+    let complete = context.block_on_server(is_complete(&plan.config, World::Real))?;
+    for warning in plan.warnings() {
+        print::warning(&warning);
+    }
     // Made before anything else, so that a path that cannot be written stops us now.
     let config_file = plan.new_file.as_ref().map(|_| reserve(&plan.path)).transpose()?;
     let made = if complete { Report::default() } else { make(args, &plan, context)? };

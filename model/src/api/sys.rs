@@ -133,6 +133,9 @@ pub struct EpochAnswer {
     pub scope: EpochScope,
     /// How many were open.
     pub sessions: u64,
+    /// Whether the broker knows what was named: an issuer entry, a policy, or a workload that
+    /// the ledger speaks of. What is not known may have been removed, or be a typing error.
+    pub known: bool,
 }
 
 /// Whose sessions an epoch ends.
@@ -204,7 +207,18 @@ mod tests {
             let request: EpochRequest = serde_json::from_str(json).unwrap();
             assert_eq!(serde_json::to_string(&request).unwrap(), json);
         }
-        for json in ["{}", r#"{"scope":"al"}"#, r#"{"scope":{"issuer":"X"}}"#] {
+        for json in [
+            "{}",
+            r#"{"scope":"al"}"#,
+            r#"{"scope":{"issuer":"X"}}"#,
+            // Never everybody's where somebody meant one workload.
+            r#"{"scope":"all","subject":"s"}"#,
+            r#"{"scope":{"all":null,"subject":"s"}}"#,
+            r#"{"scope":{"all":{"subject":"s"}}}"#,
+            r#"{"scope":{"policy":"p","subject":"s"}}"#,
+            r#"{"scope":{"issuer":"github","subject":"s"}}"#,
+            r#"{"scope":{"workload":{"subject":"s"}}}"#,
+        ] {
             assert!(serde_json::from_str::<EpochRequest>(json).is_err(), "{json}");
         }
     }

@@ -114,6 +114,11 @@ async fn a_real_server_trusts_no_dev_issuer() {
     let answer = world.deliver(&token, &["db/prod/password"]).await;
 
     assert_eq!((answer.status, answer.code()), (503, "issuer-keys-unavailable"), "{answer:?}");
+    let detail = answer.body["detail"].as_str().expect("a sentence");
+    assert!(detail.contains("the issuer of this identity token"), "{detail}");
+    let denial = answer.body["denial"].as_str().expect("an id");
+    let explained = world.administer(&["policy", "explain", "--denial", denial]);
+    assert!(explained.stdout.contains("`segura dev` world"), "the cause: {explained:?}");
     assert!(
         world.logs().contains("`segura dev` world"),
         "the operator's log says why: {}",

@@ -25,13 +25,16 @@ on_each_database! {
             assert_eq!(read(&token).await, 200, "a job that asks anew is let in: {scope:?}");
             for elsewhere in [&["--policy", "another"][..], &["--issuer", "another"]] {
                 let revoke = [&["session", "revoke", "--json"], elsewhere].concat();
-                assert_eq!(world.administer(&revoke).json()["sessions"], 0);
+                let answer = world.administer(&revoke).json();
+                assert_eq!((&answer["sessions"], &answer["known"]), (&0.into(), &false.into()));
             }
             assert_eq!(read(&token).await, 200, "another's are another's: {scope:?}");
 
             let run = world.administer(&[&["session", "revoke"], scope].concat());
 
             assert!(run.stdout.contains("1 was open"), "{run:?}");
+            let again = world.administer(&[&["session", "revoke", "--json"], scope].concat());
+            assert_eq!(again.json()["known"], true, "{scope:?}");
             assert_eq!(read(&token).await, 401, "{scope:?}");
         }
         let raised = world.ledger(&["--event", "epoch.raise"]);

@@ -17,6 +17,5 @@ pub(super) async fn epoch_raise(
     StrictJson(request): StrictJson<EpochRequest>,
 ) -> Result<Json<EpochAnswer>, ApiError> {
     let EpochRequest { scope } = request;
-    let sessions = app.epochs.raise(scope.clone(), &operator, origin).await?;
-    Ok(Json(EpochAnswer { scope, sessions }))
+    Ok(Json(app.epochs.raise(scope, &operator, origin).await?))
 }

@@ -104,6 +104,16 @@ pub enum TrustError {
     /// A policy breaks a rule; of several, the first.
     #[error("{}", list(.0))]
     Policies(Vec<PolicyError>),
+    /// A policy of an issuer that is not there.
+    #[error(
+        "policy `{policy}`: there is no issuer entry `{issuer}`: `segura issuer ls` lists them"
+    )]
+    PolicyIssuer {
+        /// Which.
+        policy: PolicyName,
+        /// Whose tokens it speaks of.
+        issuer: IssuerId,
+    },
     /// There is no such policy.
     #[error("there is no policy `{0}`: `segura policy ls` lists them")]
     PolicyNotFound(PolicyName),
@@ -128,7 +138,9 @@ impl Classify for TrustError {
             Self::IssuerDisarms { .. } => Class::conflict("issuer-disarms"),
             Self::IssuerDraft { .. } => Class::bad_request("issuer-invalid"),
             Self::IssuerInUse { .. } => Class::conflict("issuer-in-use"),
-            Self::IssuerNotFound(_) => Class::not_found("issuer-not-found"),
+            Self::IssuerNotFound(_) | Self::PolicyIssuer { .. } => {
+                Class::not_found("issuer-not-found")
+            }
             Self::IssuerSet(error) => error.class(),
             Self::NotPending(_) => Class::conflict("policy-active"),
             Self::PinUnclear { .. } => Class::conflict("pin-unclear"),

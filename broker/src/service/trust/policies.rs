@@ -147,11 +147,13 @@ fn plan(catalogue: &Catalogue, drafts: Vec<PolicyDraft>) -> Result<Vec<Step>, Tr
         if !names.insert(draft.policy.clone()) {
             return Err(TrustError::Duplicate(draft.policy.to_string()));
         }
-        let before = catalogue.draft(&draft.policy);
+        let (policy, before) = (draft.policy.clone(), catalogue.draft(&draft.policy));
         match catalogue.compile(draft) {
             Ok(compiled) => steps.push(Step::new(catalogue, compiled, before)),
             Err(CompileError::Policy(error)) => errors.push(error),
-            Err(error) => return Err(error.into()),
+            Err(CompileError::NoIssuer(issuer)) => {
+                return Err(TrustError::PolicyIssuer { policy, issuer });
+            }
         }
     }
     if errors.is_empty() { Ok(steps) } else { Err(TrustError::Policies(errors)) }

@@ -66,7 +66,8 @@ async fn a_file_is_applied_whole_or_not_at_all() {
         .policies_apply(drafts(&nowhere), Run::Real, &world.admin, origin())
         .await
         .unwrap_err();
-    assert!(matches!(error, TrustError::IssuerNotFound(_)));
+    assert!(matches!(error, TrustError::PolicyIssuer { .. }));
+    assert!(error.to_string().contains("policy `payments-deploy`: "), "{error}");
     assert!(trust.policies_list().await.unwrap().is_empty());
     assert!(world.records(Event::PolicyApply).await.is_empty());
 }

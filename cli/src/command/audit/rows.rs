@@ -39,19 +39,58 @@ fn what(record: &Record) -> String {
     let version = |version: Option<u32>| version.map(|n| format!("@{n}")).unwrap_or_default();
     let paths = record.paths.iter().map(|one| format!("{}{}", one.path, version(one.version)));
     let name = SUBJECTS.iter().find_map(|place| record.detail.pointer(place)?.as_str());
+    let key = NUMBERED.iter().find_map(|(member, told)| {
+        record.detail[*member].as_u64().map(|number| format!("{told} {number}"))
+    });
     let code = record.code.iter().cloned();
     let denial = record.denial.iter().map(|id| format!("denial {id}"));
-    paths.chain(name.map(ToOwned::to_owned)).chain(code).chain(denial).collect::<Vec<_>>().join(" ")
+    let name = name.map(ToOwned::to_owned).or(key);
+    paths.chain(name).chain(code).chain(denial).collect::<Vec<_>>().join(" ")
 }
 
 /// Where a record of a change names what was changed.
-const SUBJECTS: [&str; 4] = ["/policy", "/issuer", "/name", "/after/name"];
+const SUBJECTS: [&str; 9] = [
+    "/policy",
+    "/issuer",
+    "/name",
+    "/after/name",
+    // Whose sessions were called off: `all`, or which.
+    "/scope",
+    "/scope/policy",
+    "/scope/workload/subject",
+    "/scope/issuer",
+    // What opens the keys now.
+    "/guard",
+];
+
+/// Keys have numbers and no names.
+const NUMBERED: [(&str, &str); 2] = [("generation", "root key"), ("wrapping_key", "wrapping key")];
 
 const HEAD: [&str; 6] = ["at", "event", "outcome", "who", "what", "record"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_of_a_change_says_of_what() {
+        for (detail, told) in [
+            (serde_json::json!({"policy": "deploy"}), "deploy"),
+            (serde_json::json!({"scope": "all", "sessions": 1}), "all"),
+            (serde_json::json!({"scope": {"policy": "deploy"}}), "deploy"),
+            (serde_json::json!({"scope": {"issuer": "github"}}), "github"),
+            (serde_json::json!({"scope": {"workload": {"issuer": "a", "subject": "s"}}}), "s"),
+            (serde_json::json!({"generation": 2}), "root key 2"),
+            (serde_json::json!({"wrapping_key": 3}), "wrapping key 3"),
+            (serde_json::json!({"guard": "a key file"}), "a key file"),
+        ] {
+            let record = serde_json::json!({
+                "event": "keyring.roll", "outcome": "changed", "at": 0, "detail": detail,
+                "actor": {"kind": "server"},
+            });
+            assert_eq!(what(&serde_json::from_value(record).unwrap()), told);
+        }
+    }
 
     #[test]
     fn a_record_fits_on_a_line() {

@@ -13,11 +13,15 @@ use crate::print;
 
 /// Mint a token, as a CI platform gives one to a job, and write it to standard output.
 ///
-/// What is not said is as in a push to `main` of acme/payments. --claim sets any claim;
-/// a value that is JSON is taken as such, so `--claim environment=null` removes one.
+/// What is not said is as in a push to `main` of acme/payments, which has the ids 456789
+/// and 123456 (owner) on GitHub, 4711 and 815 (namespace) on GitLab. Who is called
+/// otherwise has other ids, derived from the name and the same each time: a fork is a
+/// stranger. --claim sets any claim; a value that is JSON is taken as such, so
+/// `--claim environment=null` removes one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   segura dev token --like github --repository acme/payments --ref refs/heads/main
+  segura dev token --like github --repository mallory/payments > fork.token
   segura dev token --like github --event pull_request_target > target.token
   segura dev token --like gitlab --repository acme/payments --claim ref_protected=false")]
 pub(crate) struct Args {
@@ -27,10 +31,10 @@ pub(crate) struct Args {
     /// Repository (GitHub) or project path (GitLab)
     #[arg(long, value_name = "OWNER/NAME")]
     repository: Option<String>,
-    /// Immutable id of the repository or project
+    /// Immutable id of the repository or project; else by its name
     #[arg(long, value_name = "ID")]
     repository_id: Option<String>,
-    /// Immutable id of the owner or namespace
+    /// Immutable id of the owner or namespace; else by its name
     #[arg(long, value_name = "ID")]
     owner_id: Option<String>,
     /// Git ref, such as refs/heads/main

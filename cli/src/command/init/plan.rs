@@ -45,6 +45,13 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// What is mostly not meant.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.config.warnings().iter().map(ToString::to_string).collect()
+    }
+}
+
 /// The settings that the flags choose, paths made absolute: in the file they would count
 /// from its directory.
 fn chosen(args: &Args) -> Result<Vec<(String, String)>, CliError> {

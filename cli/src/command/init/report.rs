@@ -98,6 +98,7 @@ impl Report {
             "key_file": self.made.key_file,
             "authority_fingerprint": self.made.fingerprint,
             "operator": operator,
+            "warnings": plan.warnings(),
         })
     }
 }

@@ -65,8 +65,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     print::result(context.format(), &answer, |_| {
         format!(
             "the keyring is guarded by {} now: set `{setting}` to {} in the settings, in place of \
-             the old guard, and start every server with them; keep the old guard as long as \
-             backups from before",
+             the old guard, and start every server with them; keep the old guard for as long \
+             as you keep backups from before",
             done.guard,
             path.display()
         )

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use segura_model::PolicyName;
 use segura_model::api::{AppliedPolicy, ApplyQuery, PoliciesAnswer, PoliciesPut};
 use segura_model::policy::PolicyDraft;
 
@@ -35,21 +36,34 @@ pub(crate) struct Args {
 
 /// Run `segura policy apply`.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
-    let mut policies = Vec::new();
+    let (mut policies, mut places) = (Vec::new(), Vec::new());
     for document in documents::read(&args.files)? {
         let drafts = PolicyDraft::parse_documents(&document.text);
         let refusal = |error| CliError::Usage(format!("{}: {error}", document.name));
-        policies.extend(drafts.map_err(refusal)?);
+        let drafts = drafts.map_err(refusal)?;
+        places.extend(drafts.iter().map(|draft| (draft.policy.clone(), document.name.clone())));
+        policies.extend(drafts);
     }
     let operator = context.operator()?;
     let query = ApplyQuery { dry_run: args.dry_run };
-    let answer = context.block_on(operator.policy_apply(&PoliciesPut { policies }, query))?;
+    let applied = context.block_on(operator.policy_apply(&PoliciesPut { policies }, query));
+    let answer = applied.inspect_err(|error| {
+        for line in placed(&error.to_string(), &places) {
+            print::note(&line);
+        }
+    })?;
     for policy in &answer.policies {
         for warning in &policy.warnings {
             print::warning(&format!("policy {}: {warning}", policy.policy));
         }
     }
     print::result(context.format(), &answer, words)
+}
+
+/// In which files the policies are that a refusal names: the broker knows no files.
+fn placed(refusal: &str, places: &[(PolicyName, String)]) -> Vec<String> {
+    let named = places.iter().filter(|(policy, _)| refusal.contains(&format!("`{policy}`")));
+    named.map(|(policy, file)| format!("policy `{policy}` is in {file}")).collect()
 }
 
 fn words(answer: &PoliciesAnswer) -> String {
@@ -61,4 +75,22 @@ fn words(answer: &PoliciesAnswer) -> String {
         format!("policy {name} {change}{pending}")
     };
     answer.policies.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_the_policies_that_are_refused_are_named() {
+        let places: Vec<(PolicyName, String)> = ["pay", "pay-deploy", "shop"]
+            .map(|name| (name.parse().unwrap(), format!("policies/{name}.yaml")))
+            .into();
+        let refusal = "policy `pay-deploy`: there is no issuer entry `nowhere`";
+        assert_eq!(
+            placed(refusal, &places),
+            ["policy `pay-deploy` is in policies/pay-deploy.yaml"]
+        );
+        assert!(placed("the broker is away", &places).is_empty());
+    }
 }

@@ -24,7 +24,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     what: What,
     /// The issuer entry of the claims
-    #[arg(long, requires = "claims")]
+    // With the conflicts, since the parser drops a `requires` that another conflict forbids.
+    #[arg(long, requires = "claims", conflicts_with_all = ["denial", "job_token"])]
     issuer: Option<IssuerId>,
     /// A secret that is wanted; may be repeated
     #[arg(long = "secret", value_name = "PATH", conflicts_with = "denial")]

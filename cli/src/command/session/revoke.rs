@@ -22,8 +22,12 @@ use crate::terminal::Confirm;
 pub(crate) struct Args {
     #[command(flatten)]
     whose: Whose,
-    /// Of the issuer's sessions only those of this `sub`: one workload
-    #[arg(long, value_name = "SUB", requires = "issuer")]
+    /// Of that --issuer's sessions only those of this `sub`: one workload
+    // The parser drops a `requires` whose argument is in conflict with one that is there; only
+    // its own conflicts keep `--all --subject SUB` from meaning everybody.
+    #[arg(
+        long, value_name = "SUB", requires = "issuer", conflicts_with_all = ["all", "policy"]
+    )]
     subject: Option<String>,
     #[command(flatten)]
     confirm: Confirm,
@@ -75,9 +79,43 @@ fn whose(scope: &EpochScope) -> String {
 
 fn words(answer: &EpochAnswer) -> String {
     let whose = whose(&answer.scope);
-    match answer.sessions {
-        0 => format!("called off the sessions {whose}; none was open"),
-        1 => format!("called off the sessions {whose}: 1 was open, its next read is refused"),
-        n => format!("called off the sessions {whose}: {n} were open, their next read is refused"),
+    match (answer.sessions, unknown(answer)) {
+        (0, Some(unknown)) => format!("no session was open {whose}: {unknown}"),
+        (0, None) => format!("called off the sessions {whose}; none was open"),
+        (1, _) => format!("called off the sessions {whose}: 1 was open, its next read is refused"),
+        (n, _) => {
+            format!("called off the sessions {whose}: {n} were open, their next read is refused")
+        }
+    }
+}
+
+/// What a typing error looks like; of what was removed, too, nothing is known.
+fn unknown(answer: &EpochAnswer) -> Option<&'static str> {
+    match answer.scope {
+        _ if answer.known => None,
+        EpochScope::All => None,
+        EpochScope::Issuer(_) => Some("there is no such issuer entry now (`segura issuer ls`)"),
+        EpochScope::Policy(_) => Some("there is no such policy now (`segura policy ls`)"),
+        EpochScope::Workload { .. } => {
+            Some("the ledger knows no such workload (`segura session ls`, `segura audit ls`)")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_nobody_has_does_not_sound_like_success() {
+        let told = |scope, sessions, known| words(&EpochAnswer { scope, sessions, known });
+        let policy = || EpochScope::Policy("nope".parse().unwrap());
+        assert!(told(policy(), 0, false).contains("there is no such policy now"));
+        assert!(told(policy(), 0, true).starts_with("called off"));
+        assert!(told(policy(), 2, false).contains("2 were open"), "it was removed a moment ago");
+        let subject = "typo".to_owned();
+        let typo = EpochScope::Workload { issuer: "github".parse().unwrap(), subject };
+        assert!(told(typo, 0, false).contains("knows no such workload"));
+        assert!(told(EpochScope::All, 0, true).ends_with("none was open"));
     }
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sample::{SampleJob, put, text, with};
+use crate::sample::{SampleJob, put, put_named, text, with};
 
 /// A push to `main` of `acme/payments`, a repository older than July 2026.
 pub fn github() -> Value {
@@ -109,8 +109,9 @@ pub(super) fn job(asked: &SampleJob) -> Value {
     let mut claims = github();
     if let Some(repository) = &asked.repository {
         let workflow = format!("{repository}/.github/workflows/deploy.yml@refs/heads/main");
-        claims["repository"] = json!(repository);
-        claims["repository_owner"] = json!(repository.split('/').next().unwrap_or_default());
+        let owner = repository.split('/').next().unwrap_or_default();
+        put_named(&mut claims, "repository", "repository_id", repository);
+        put_named(&mut claims, "repository_owner", "repository_owner_id", owner);
         claims["workflow_ref"] = json!(workflow);
         claims["job_workflow_ref"] = json!(workflow);
     }
@@ -137,6 +138,27 @@ pub(super) fn job(asked: &SampleJob) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_name_is_another_repository() {
+        let ids = |repository: &str| {
+            let job =
+                job(&SampleJob { repository: Some(repository.into()), ..SampleJob::default() });
+            [&job["repository_id"], &job["repository_owner_id"]]
+                .map(|id| id.as_str().unwrap().to_owned())
+        };
+        let (ours, fork, sibling) = (ids("acme/payments"), ids("evil/payments"), ids("acme/shop"));
+        assert_eq!(ours, ["456789", "123456"]);
+        assert!(fork[0] != ours[0] && fork[1] != ours[1], "{fork:?}");
+        assert!(sibling[0] != ours[0] && sibling[1] == ours[1], "{sibling:?}");
+        assert_eq!(fork, ids("evil/payments"), "the same each time");
+        let said = SampleJob {
+            repository: Some("evil/payments".into()),
+            repository_id: Some("7".into()),
+            ..SampleJob::default()
+        };
+        assert_eq!(job(&said)["repository_id"], "7");
+    }
 
     #[test]
     fn the_subject_says_what_was_asked_for() {

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sample::{SampleJob, put, text, with};
+use crate::sample::{SampleJob, put, put_named, text, with};
 
 /// A push to the protected branch `main` of `acme/payments`.
 pub fn gitlab() -> Value {
@@ -77,12 +77,25 @@ pub(super) fn job(asked: &SampleJob) -> Value {
         let name = full.strip_prefix("refs/heads/").or_else(|| full.strip_prefix("refs/tags/"));
         name.unwrap_or(full).to_owned()
     });
+    if let Some(path) = &asked.repository {
+        let namespace = path.rsplit_once('/').map_or(path.as_str(), |(namespace, _)| namespace);
+        for of in ["", "job_"] {
+            let [project, project_id, namespace_path, namespace_id] =
+                ["project_path", "project_id", "namespace_path", "namespace_id"]
+                    .map(|claim| format!("{of}{claim}"));
+            put_named(&mut claims, &project, &project_id, path);
+            put_named(&mut claims, &namespace_path, &namespace_id, namespace);
+        }
+        let config = format!("gitlab.com/{path}//.gitlab-ci.yml@refs/heads/main");
+        claims["ci_config_ref_uri"] = json!(config);
+    }
     put(
         &mut claims,
         &[
-            ("project_path", &asked.repository),
             ("project_id", &asked.repository_id),
+            ("job_project_id", &asked.repository_id),
             ("namespace_id", &asked.owner_id),
+            ("job_namespace_id", &asked.owner_id),
             ("ref", &short),
             ("pipeline_source", &asked.event),
             ("environment", &asked.environment),
@@ -108,6 +121,9 @@ mod tests {
             git_ref: Some("refs/heads/feature".to_owned()),
             ..SampleJob::default()
         };
-        assert_eq!(job(&asked)["sub"], "project_path:acme/shop:ref_type:branch:ref:feature");
+        let shop = job(&asked);
+        assert_eq!(shop["sub"], "project_path:acme/shop:ref_type:branch:ref:feature");
+        assert_ne!(shop["project_id"], gitlab()["project_id"], "another project has another id");
+        assert_eq!(shop["namespace_id"], gitlab()["namespace_id"], "its group is the same");
     }
 }
