@@ -147,13 +147,11 @@ impl Server {
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let Self { sockets, shared, jobs, mut writer_task } = self;
         let mut writer_lost = false;
-        let stop = async {
-            tokio::select! {
-                () = stop => {}
-                () = writer_task.ended() => writer_lost = true,
-            }
+        let lost = async {
+            writer_task.ended().await;
+            writer_lost = true;
         };
-        let served = serve::serve(sockets, &shared, stop).await;
+        let served = serve::serve(sockets, &shared, stop, lost).await;
         jobs.stop().await;
         drop(shared);
         // Last: whatever was decided before is durable when the process ends.

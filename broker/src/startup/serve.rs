@@ -1,6 +1,7 @@
 //! The listeners and the HTTP servers on them.
 
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::sync::Arc;
 
 use actix_server::ServerBuilder;
@@ -8,6 +9,7 @@ use actix_tls::accept::max_concurrent_tls_connect;
 use actix_web::dev::{Server as HttpTask, ServerHandle};
 use actix_web::web::{Data, get};
 use actix_web::{App as HttpApp, HttpServer};
+use futures::FutureExt;
 
 use super::door::{DISCONNECT_TIME, Door};
 use super::{Shared, StartError};
@@ -57,11 +59,15 @@ impl Sockets {
 }
 
 /// Serve until `stop` completes, then leave in order: say so and serve on for
-/// `limits.drain_time`, then take nothing new and let running requests finish.
+/// `limits.drain_time`, then take nothing new and let running requests finish. When `lost`
+/// completes, at any moment, there is nothing to serve on with: only the last part is left.
+///
+/// The server is polled all the while: it replaces workers that died.
 pub(super) async fn serve(
     sockets: Sockets,
     shared: &Arc<Shared>,
     stop: impl Future<Output = ()>,
+    lost: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
     tracing::info!(address = %sockets.address, tls = sockets.tls.is_some(), "serving");
     let mut main = main_server(sockets.main, sockets.tls, shared).map_err(StartError::Serve)?;
@@ -75,16 +81,33 @@ pub(super) async fn serve(
         handle
     });
     let handle = main.handle();
-    let served = tokio::select! {
-        ended = &mut main => ended,
-        () = stop => {
-            let drain = shared.config.limits.drain_time;
-            tracing::info!(seconds = drain.as_secs(), "stopping: /readyz says so from now on");
-            shared.phase.send_replace(Phase::Leaving);
-            tokio::time::sleep(drain).await;
+    let mut lost = pin!(lost.fuse());
+    let drained = async {
+        stop.await;
+        let drain = shared.config.limits.drain_time;
+        tracing::info!(seconds = drain.as_secs(), "stopping: /readyz says so from now on");
+        shared.phase.send_replace(Phase::Leaving);
+        tokio::time::sleep(drain).await;
+    };
+    let ended = tokio::select! {
+        ended = &mut main => Some(ended),
+        () = drained => None,
+        () = &mut lost => None,
+    };
+    let served = match ended {
+        Some(ended) => ended,
+        None => {
             shared.phase.send_replace(Phase::Closing);
-            let (ended, ()) = tokio::join!(main, handle.stop(true));
-            ended
+            let closed = async { tokio::join!(main, handle.stop(true)).0 };
+            // Only to be known of: it fails what still runs by itself.
+            let lost = async {
+                lost.await;
+                std::future::pending().await
+            };
+            tokio::select! {
+                ended = closed => ended,
+                never = lost => never,
+            }
         }
     };
     if let Some(metrics) = metrics {
