@@ -92,12 +92,13 @@ pub async fn build_world(
     let sockets = Sockets::open(&config, certificates.clone())?;
     let jobs = background(&app, &ground, &disk, source.zip(certificates.clone()));
     let gate = gate(&config, &ground.writer);
-    let (issuers, refused) = (app.clone(), app.clone());
+    let (issuers, refused, rolls) = (app.clone(), app.clone(), app.keyring.clone());
     let Ground { store, verifier, clock, random, writer_task, .. } = ground;
     let phase = PhaseSender::new(Phase::Serving);
     let health = Health {
         store,
         issuers: Box::new(move || issuers.issuers()),
+        keyring_is_behind: Box::new(move || rolls.is_behind()),
         refused_rows: Box::new(move || refused.refused_rows()),
         verifier,
         certificates,
