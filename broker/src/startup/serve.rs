@@ -94,26 +94,34 @@ pub(super) async fn serve(
         () = drained => None,
         () = &mut lost => None,
     };
-    let served = match ended {
-        Some(ended) => ended,
-        None => {
-            shared.phase.send_replace(Phase::Closing);
-            let closed = async { tokio::join!(main, handle.stop(true)).0 };
-            // Only to be known of: it fails what still runs by itself.
-            let lost = async {
-                lost.await;
-                std::future::pending().await
-            };
-            tokio::select! {
-                ended = closed => ended,
-                never = lost => never,
-            }
-        }
+    let served = if let Some(ended) = ended {
+        ended
+    } else {
+        shared.phase.send_replace(Phase::Closing);
+        close(main, &handle, lost).await
     };
     if let Some(metrics) = metrics {
         metrics.stop(false).await;
     }
     served.map_err(StartError::Serve)
+}
+
+/// Let running requests finish. That the writer is lost meanwhile is only to be known of: it
+/// fails what runs by itself.
+async fn close(
+    main: HttpTask,
+    handle: &ServerHandle,
+    lost: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    let closed = async { tokio::join!(main, handle.stop(true)).0 };
+    let lost = async {
+        lost.await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = closed => ended,
+        never = lost => never,
+    }
 }
 
 fn main_server(
