@@ -92,12 +92,13 @@ pub async fn build_world(
     let sockets = Sockets::open(&config, certificates.clone())?;
     let jobs = background(&app, &ground, &disk, source.zip(certificates.clone()));
     let gate = gate(&config, &ground.writer);
-    let (issuers, refused) = (app.clone(), app.clone());
+    let (issuers, refused, rolls) = (app.clone(), app.clone(), app.keyring.clone());
     let Ground { store, verifier, clock, random, writer_task, .. } = ground;
     let phase = PhaseSender::new(Phase::Serving);
     let health = Health {
         store,
         issuers: Box::new(move || issuers.issuers()),
+        keyring_is_behind: Box::new(move || rolls.is_behind()),
         refused_rows: Box::new(move || refused.refused_rows()),
         verifier,
         certificates,
@@ -148,13 +149,11 @@ impl Server {
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let Self { sockets, shared, jobs, mut writer_task } = self;
         let mut writer_lost = false;
-        let stop = async {
-            tokio::select! {
-                () = stop => {}
-                () = writer_task.ended() => writer_lost = true,
-            }
+        let lost = async {
+            writer_task.ended().await;
+            writer_lost = true;
         };
-        let served = serve::serve(sockets, &shared, stop).await;
+        let served = serve::serve(sockets, &shared, stop, lost).await;
         jobs.stop().await;
         drop(shared);
         // Last: whatever was decided before is durable when the process ends.

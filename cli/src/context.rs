@@ -126,7 +126,7 @@ impl Context {
         options.ca_pem = self.ca_pem(stored, &options.url)?;
         options.proxy = ProxySettings::from_vars(|name| self.env.var(name));
         options.timeout = self.timeout()?;
-        options.patience = options.timeout.min(ONE_TOKEN);
+        options.patience = options.timeout;
         options.on_wait = Some(print::waiting);
         options.user_agent = String::from(concat!("segura/", env!("CARGO_PKG_VERSION")));
         Ok(options)
@@ -177,7 +177,21 @@ impl Context {
 
 /// A broker that restarts is back by then, and whoever watches a pipeline still there.
 const USUAL: Duration = Duration::from_secs(30);
-/// How long to go on with one identity token: the shortest-lived lasts some minutes.
-const ONE_TOKEN: Duration = Duration::from_mins(1);
 const MINUTES: Duration = Duration::from_mins(15);
 const CA_LIMIT: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_waits_for_as_long_as_was_said() {
+        let globals = Globals { url: Some("http://127.0.0.1:1".to_owned()), ..Globals::default() };
+        for (said, patience) in [("10m", Duration::from_mins(10)), ("", USUAL)] {
+            let env = MapEnv::new([("SEGURA_TIMEOUT".to_owned(), said.to_owned())]);
+            let context = Context::new(env, globals.clone());
+            let options = context.client_options(&Credentials::default()).unwrap();
+            assert_eq!((options.timeout, options.patience), (patience, patience));
+        }
+    }
+}

@@ -32,7 +32,7 @@ pub use secrets::{
 };
 pub use sessions::{EndAnswer, HeartbeatAnswer, SessionList, SessionListQuery, SessionSummary};
 pub use sys::{
-    CaAnswer, EpochAnswer, EpochRequest, EpochScope, KeyringAnswer, OperatorAdd,
+    CaAnswer, EpochAnswer, EpochRequest, EpochScope, KeyringAnswer, KeyringRoll, OperatorAdd,
     OperatorCredential, OperatorList, OperatorRotate, OperatorSummary, ReadyAnswer, ReadyCheck,
     ReadyState, SelfAnswer, WrappingKeySummary,
 };

@@ -96,7 +96,8 @@ pub enum StoreError {
     /// The database does not answer.
     #[error("the database does not answer")]
     Unreachable(#[source] Source),
-    /// The database was lost during a commit and did not come back in time.
+    /// The database was lost during a commit and did not come back in time, or the writer
+    /// was lost with its answer. Not to be repeated blindly.
     #[error("the database was lost during a commit: whether it was done is not known yet")]
     Unresolved,
     /// The database URL cannot be used.

@@ -42,6 +42,15 @@ impl Store {
         read!(self, |conn| find_by_hash(conn, hash, mac))
     }
 
+    /// Who has this id.
+    pub async fn operator_find_by_id(
+        &self,
+        id: OperatorId,
+        mac: &dyn RowMac,
+    ) -> Result<Option<StoredOperator>, StoreError> {
+        read!(self, |conn| find_by_id(conn, id, mac))
+    }
+
     /// Every operator, by name.
     pub async fn operator_list(&self, mac: &dyn RowMac) -> Result<Vec<StoredOperator>, StoreError> {
         read!(self, |conn| list(conn, mac))
@@ -50,8 +59,7 @@ impl Store {
     /// Whether there is any operator, whoever wrote it: for what looks before the keyring is
     /// open.
     pub async fn has_operators(&self) -> Result<bool, StoreError> {
-        let rows = read!(self, |conn| rows(conn));
-        rows.map(|rows| !rows.is_empty())
+        read!(self, |conn| any(conn))
     }
 }
 
@@ -194,6 +202,22 @@ async fn find_by_hash(
     let query = operators::table.filter(operators::token_hash.eq(hash.as_slice()));
     let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
     row.and_then(|row| row_mac::check(row, mac)).map(StoredOperator::try_from).transpose()
+}
+
+async fn find_by_id(
+    conn: &mut Conn,
+    id: OperatorId,
+    mac: &dyn RowMac,
+) -> Result<Option<StoredOperator>, StoreError> {
+    let query = operators::table.find(id.to_string());
+    let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
+    row.and_then(|row| row_mac::check(row, mac)).map(StoredOperator::try_from).transpose()
+}
+
+async fn any(conn: &mut Conn) -> Result<bool, StoreError> {
+    let query = operators::table.select(operators::id).limit(1);
+    let first = on_backend!(conn, |conn| query.first::<String>(conn).await.optional())?;
+    Ok(first.is_some())
 }
 
 async fn list(conn: &mut Conn, mac: &dyn RowMac) -> Result<Vec<StoredOperator>, StoreError> {

@@ -111,7 +111,8 @@ impl Writer {
         let order = Order::new(entry)?;
         let (reply, answer) = oneshot::channel();
         self.send(Job::Order(Box::new(order), reply))?;
-        answer.await.map_err(|_| StoreError::Stopped)?
+        // The writer is lost, perhaps after the commit.
+        answer.await.map_err(|_| StoreError::Unresolved)?
     }
 
     /// Run a unit of work alone, in one transaction: committed when `work` gives `Ok`,
@@ -134,7 +135,8 @@ impl Writer {
     }
 
     /// Run housekeeping as a unit of work that changes no trust, so need not hold up other
-    /// nodes.
+    /// nodes. It touches no row that a unit with the number writes, or nothing but one such
+    /// row: else the two could deadlock (ADR 0010).
     pub(crate) async fn tend<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
@@ -151,7 +153,7 @@ impl Writer {
     {
         let (unit, answer) = Unit::new(hold, work);
         self.send(Job::Unit(unit))?;
-        answer.await.unwrap_or_else(|_| Err(StoreError::Stopped.into()))
+        answer.await.unwrap_or_else(|_| Err(StoreError::Unresolved.into()))
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {

@@ -36,6 +36,8 @@ pub struct Health {
     pub store: Store,
     /// Today's issuer entries.
     pub issuers: Box<dyn Fn() -> Arc<IssuerSet> + Send + Sync>,
+    /// Whether the keyring was changed and does not open on this node.
+    pub keyring_is_behind: Box<dyn Fn() -> bool + Send + Sync>,
     /// The rows that decide trust and do not check.
     pub refused_rows: Box<dyn Fn() -> Arc<Vec<RefusedRow>> + Send + Sync>,
     /// Their keys.
@@ -75,8 +77,7 @@ impl Health {
         let certificate_ends = self.certificates.as_ref().map(|shown| shown.validity().not_after);
         let mut own = vec![
             self.database().await,
-            // The keyring is open, or the server would not have started.
-            check("keyring", ReadyState::Ready, None),
+            keyring((self.keyring_is_behind)()),
             trust(&(self.refused_rows)()),
             self.disk(),
         ];
@@ -218,6 +219,19 @@ fn answer(checks: Vec<ReadyCheck>) -> ReadyAnswer {
     ReadyAnswer { state, checks }
 }
 
+/// A warning and not more: after `keyring rewrap` every node is behind until it is started
+/// with the new guard, and serves what it ever did. Nobody can tell that from a roll without
+/// opening it.
+fn keyring(is_behind: bool) -> ReadyCheck {
+    if !is_behind {
+        return check("keyring", ReadyState::Ready, None);
+    }
+    let detail = "the keyring was changed and does not open with this node's guard: name the new \
+                  guard in its settings and start it anew; until then what other nodes seal under \
+                  newer keys is refused here";
+    check("keyring", ReadyState::Warning, Some(detail.to_owned()))
+}
+
 /// The rows themselves are named in the log only: `/readyz` is for anyone.
 fn trust(refused: &[RefusedRow]) -> ReadyCheck {
     let detail = match refused.len() {
@@ -279,6 +293,7 @@ mod tests {
         let health = Health {
             store: world.store().clone(),
             issuers: Box::new(move || issuers.issuers()),
+            keyring_is_behind: Box::new(|| false),
             refused_rows: Box::new(Arc::default),
             verifier: world.core.verifier.clone(),
             certificates: None,
@@ -349,6 +364,14 @@ mod tests {
             assert!(checks.contains(&named("disk", warning, true)), "{body}");
             assert!(checks.contains(&named("issuer github", ready, false)), "{body}");
         }
+    }
+
+    #[test]
+    fn a_node_that_is_behind_serves_with_a_warning() {
+        assert_eq!(keyring(false), check("keyring", ReadyState::Ready, None));
+        let behind = keyring(true);
+        assert_eq!(behind.state, ReadyState::Warning);
+        assert!(behind.detail.unwrap().contains("start it anew"));
     }
 
     #[actix_web::test]

@@ -110,7 +110,9 @@ impl HttpFetch {
             reason: error.to_string(),
         };
         // From here on the path has no links that could be turned elsewhere meanwhile.
-        let target = self.files.resolve(path).map_err(unreadable)?;
+        let (files, named) = (self.files.clone(), path.to_owned());
+        let resolved = tokio::task::spawn_blocking(move || files.resolve(&named)).await;
+        let target = resolved.map_err(std::io::Error::other).flatten().map_err(unreadable)?;
         // Opening a pipe waits for its other end, on a thread that nothing ends.
         if !tokio::fs::metadata(&target).await.map_err(unreadable)?.is_file() {
             return Err(unreadable(std::io::Error::other("it is no ordinary file")));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use segura_model::audit::{Actor, Event, Outcome, Record};
 use segura_model::{Classify, Clock, Random, RequestId};
-use segura_store::{BoxFuture, Commit, Entry, Store, StoreError, StoredOperator, Tx, Writer};
+use segura_store::{BoxFuture, Commit, Entry, Store, StoreError, Tx, Writer};
 use segura_vault::{Keyring, Secrets, SecretsError, SessionTokens, TrustMac};
 
 use super::access::Operator;
@@ -157,9 +157,8 @@ impl Core {
     ) -> Result<Commit, StoreError> {
         for _ in 0..TRIES {
             entry.decided_at = Some(self.store().change_number().await?);
-            let all = self.store().operator_list(&*self.row_mac).await?;
-            let is_there = |found: &StoredOperator| (found.id, found.role) == (by.id, by.role);
-            if !all.iter().any(is_there) {
+            let found = self.store().operator_find_by_id(by.id, &*self.row_mac).await?;
+            if found.is_none_or(|found| found.role != by.role) {
                 return Err(self.refuse_gone(by, origin).await);
             }
             match self.writer.submit(entry.clone()).await? {

@@ -12,6 +12,7 @@ use segura_model::api::token::{GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_ID_
 use segura_model::audit::Event;
 use segura_model::random::make_bytes;
 use segura_model::{Class, Classify, Kind, SecretText, SessionId};
+use segura_store::StoreError;
 
 use super::granting::{Ask, Grant, GrantError, grant};
 use super::refusals::{Refusal, Refusing};
@@ -124,6 +125,8 @@ impl ExchangeError {
                 "invalid_target"
             }
             Self::Parameter(_) => "invalid_request",
+            // The other word for a 503 says that nothing was done, and asks for a repetition.
+            Self::Grant(error) if error.class() == StoreError::Unresolved.class() => "server_error",
             Self::Grant(error) => match error.class().kind {
                 Kind::Internal => "server_error",
                 Kind::Unavailable => "temporarily_unavailable",

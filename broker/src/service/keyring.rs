@@ -6,13 +6,14 @@
 //! the guard opens what is stored, so that it is read again, from where the settings say.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use segura_model::api::{KeyringAnswer, WrappingKeySummary};
 use segura_model::audit::{Actor, Event, Outcome};
 use segura_model::{Class, Classify};
-use segura_store::{StoreError, WrappingKey};
+use segura_store::{ChangeNumber, StoreError, WrappingKey};
 use segura_vault::{Keyring, KeyringError, SEAL_BOUND, Secrets, WrappedKeyring};
 use serde_json::json;
 
@@ -39,6 +40,17 @@ pub enum KeyringServiceError {
     /// The stored keyring does not open with it, or takes no more generations.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// The keyring is at another generation than the one that was to give way.
+    #[error(
+        "the keyring is at generation {found}, not {replaces}: it was rolled since you looked, \
+         perhaps by this very request, sent twice; `segura keyring show` says what there is"
+    )]
+    OtherGeneration {
+        /// The one that was to give way.
+        replaces: u32,
+        /// The one that is there.
+        found: u32,
+    },
     /// Somebody else changed it at the same moment.
     #[error("the keyring was changed by somebody else at this moment: look, and try again")]
     Overtaken,
@@ -56,7 +68,7 @@ impl Classify for KeyringServiceError {
                 Class::internal("guard-changed")
             }
             Self::Keyring(error) => error.class(),
-            Self::Overtaken => Class::conflict("keyring-overtaken"),
+            Self::OtherGeneration { .. } | Self::Overtaken => Class::conflict("keyring-overtaken"),
             Self::Store(error) => error.class(),
         }
     }
@@ -68,12 +80,22 @@ pub struct KeyringService {
     core: Arc<Core>,
     live: LiveKeyring,
     guard: Option<GuardSource>,
+    /// Whether what is stored could not be opened when it was last looked at.
+    behind: Arc<AtomicBool>,
+    /// How long every node needs to learn of a roll.
+    settled: Duration,
 }
 
 impl KeyringService {
     /// The service over this core; without a guard the keyring stays as it is.
-    pub const fn new(core: Arc<Core>, live: LiveKeyring, guard: Option<GuardSource>) -> Self {
-        Self { core, live, guard }
+    pub fn new(core: Arc<Core>, live: LiveKeyring, guard: Option<GuardSource>) -> Self {
+        Self { core, live, guard, behind: Arc::default(), settled: SETTLED }
+    }
+
+    /// Whether the keyring was changed and does not open here: another node's next roll is
+    /// not followed, and its tokens are refused.
+    pub fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
     }
 
     /// Which keys there are.
@@ -95,21 +117,33 @@ impl KeyringService {
         })
     }
 
-    /// Give the keyring a new generation, and then the wrapping key one that is sealed under
-    /// it. Done when both seal; goes on if the caller goes away.
-    pub async fn roll(&self, by: &Operator, origin: Origin) -> Result<(), KeyringServiceError> {
+    /// Give the keyring a generation in place of this one, and then the wrapping key one that
+    /// is sealed under it. Done when both seal; goes on if the caller goes away. Each
+    /// generation is one of few for good, so that a request that comes twice must not roll
+    /// twice.
+    pub async fn roll(
+        &self,
+        replaces: u32,
+        by: &Operator,
+        origin: Origin,
+    ) -> Result<(), KeyringServiceError> {
         let (this, by) = (self.clone(), by.clone());
         let rolling = tokio::spawn(async move {
-            let keyring = this.roll_root(&by, origin).await?;
+            let keyring = this.roll_root(replaces, &by, origin).await?;
             this.settle(keyring).await;
             this.roll_wrapping_key(&by, origin).await
         });
-        rolling.await.map_err(|_| StoreError::Stopped)?
+        rolling.await.map_err(|_| StoreError::Unresolved)?
     }
 
     /// Follow the rolls of other nodes, for as long as this is polled.
     pub async fn follow(&self) {
-        let mut seen = self.core.snapshots.held().keyring;
+        if self.guard.is_none() {
+            return;
+        }
+        // What is held was read before the first snapshot: a roll in between is in that one
+        // already, and not in what is held. So it is read once more, whatever the feed says.
+        let mut seen = ChangeNumber::default();
         let mut failed = None;
         loop {
             tokio::time::sleep(LOOK).await;
@@ -117,13 +151,15 @@ impl KeyringService {
             if now == seen {
                 continue;
             }
-            match self.catch_up().await {
+            let caught_up = self.catch_up().await;
+            self.behind.store(caught_up.is_err(), Ordering::Relaxed);
+            match caught_up {
                 Ok(()) => (seen, failed) = (now, None),
                 Err(error) if failed != Some(now) => {
                     failed = Some(now);
                     tracing::error!(error = %Chain(&error), "the keyring was changed and does not open here");
                 }
-                Err(_) => tokio::time::sleep(SETTLED).await,
+                Err(_) => tokio::time::sleep(self.settled).await,
             }
         }
     }
@@ -144,7 +180,7 @@ impl KeyringService {
         self.core.tokens.adopt(&keyring, sealing);
         self.core.vault.adopt(&keyring, sealing);
         self.live.store(Arc::clone(&keyring));
-        tokio::time::sleep(SETTLED).await;
+        tokio::time::sleep(self.settled).await;
         // Another roll may have come in between; it sees to itself.
         if self.live.load().generation() == newest {
             self.core.tokens.adopt(&keyring, newest);
@@ -155,6 +191,7 @@ impl KeyringService {
 
     async fn roll_root(
         &self,
+        replaces: u32,
         by: &Operator,
         origin: Origin,
     ) -> Result<Arc<Keyring>, KeyringServiceError> {
@@ -167,6 +204,10 @@ impl KeyringService {
             .off_worker(move |guard| {
                 let guard = guard.read()?;
                 let mut keyring = Keyring::open(&WrappedKeyring::from_bytes(wrapped), &guard)?;
+                let found = keyring.generation();
+                if found != replaces {
+                    return Err(KeyringServiceError::OtherGeneration { replaces, found });
+                }
                 keyring.roll(&*random, at)?;
                 let after = keyring.wrap(&guard, &*random);
                 Ok((keyring, after))
@@ -226,3 +267,6 @@ impl KeyringService {
 fn open(wrapped: Vec<u8>, guard: &GuardSource) -> Result<Keyring, KeyringServiceError> {
     Ok(Keyring::open(&WrappedKeyring::from_bytes(wrapped), &guard.read()?)?)
 }
+
+#[cfg(test)]
+mod tests;

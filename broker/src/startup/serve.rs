@@ -1,6 +1,7 @@
 //! The listeners and the HTTP servers on them.
 
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::sync::Arc;
 
 use actix_server::ServerBuilder;
@@ -8,6 +9,7 @@ use actix_tls::accept::max_concurrent_tls_connect;
 use actix_web::dev::{Server as HttpTask, ServerHandle};
 use actix_web::web::{Data, get};
 use actix_web::{App as HttpApp, HttpServer};
+use futures::FutureExt;
 
 use super::door::{DISCONNECT_TIME, Door};
 use super::{Shared, StartError};
@@ -57,11 +59,15 @@ impl Sockets {
 }
 
 /// Serve until `stop` completes, then leave in order: say so and serve on for
-/// `limits.drain_time`, then take nothing new and let running requests finish.
+/// `limits.drain_time`, then take nothing new and let running requests finish. When `lost`
+/// completes, at any moment, there is nothing to serve on with: only the last part is left.
+///
+/// The server is polled all the while: it replaces workers that died.
 pub(super) async fn serve(
     sockets: Sockets,
     shared: &Arc<Shared>,
     stop: impl Future<Output = ()>,
+    lost: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
     tracing::info!(address = %sockets.address, tls = sockets.tls.is_some(), "serving");
     let mut main = main_server(sockets.main, sockets.tls, shared).map_err(StartError::Serve)?;
@@ -75,22 +81,47 @@ pub(super) async fn serve(
         handle
     });
     let handle = main.handle();
-    let served = tokio::select! {
-        ended = &mut main => ended,
-        () = stop => {
-            let drain = shared.config.limits.drain_time;
-            tracing::info!(seconds = drain.as_secs(), "stopping: /readyz says so from now on");
-            shared.phase.send_replace(Phase::Leaving);
-            tokio::time::sleep(drain).await;
-            shared.phase.send_replace(Phase::Closing);
-            let (ended, ()) = tokio::join!(main, handle.stop(true));
-            ended
-        }
+    let mut lost = pin!(lost.fuse());
+    let drained = async {
+        stop.await;
+        let drain = shared.config.limits.drain_time;
+        tracing::info!(seconds = drain.as_secs(), "stopping: /readyz says so from now on");
+        shared.phase.send_replace(Phase::Leaving);
+        tokio::time::sleep(drain).await;
+    };
+    let ended = tokio::select! {
+        ended = &mut main => Some(ended),
+        () = drained => None,
+        () = &mut lost => None,
+    };
+    let served = if let Some(ended) = ended {
+        ended
+    } else {
+        shared.phase.send_replace(Phase::Closing);
+        close(main, &handle, lost).await
     };
     if let Some(metrics) = metrics {
         metrics.stop(false).await;
     }
     served.map_err(StartError::Serve)
+}
+
+/// Let running requests finish. That the writer is lost meanwhile is only to be known of: it
+/// fails what runs by itself.
+async fn close(
+    main: HttpTask,
+    handle: &ServerHandle,
+    lost: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    let closed = async { tokio::join!(main, handle.stop(true)).0 };
+    let lost = async {
+        lost.await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = closed => ended,
+        never = lost => never,
+    }
 }
 
 fn main_server(

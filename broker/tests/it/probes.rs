@@ -246,7 +246,9 @@ async fn one_address_cannot_take_all_connections() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_never_speaks_tls_counts_from_the_start() {
-    let server = Running::start(&[("limits.connections_per_address", "2")]).await;
+    // So long that only the bound on connections can close one.
+    let settings = [("limits.connections_per_address", "2"), ("limits.header_time", "120s")];
+    let server = Running::start(&settings).await;
     let silent = [
         TcpStream::connect(server.address).await.unwrap(),
         TcpStream::connect(server.address).await.unwrap(),
@@ -261,13 +263,15 @@ async fn a_connection_that_never_speaks_tls_counts_from_the_start() {
         if closed.is_ok() {
             break;
         }
-        assert!(started.elapsed() < Duration::from_secs(4), "it is closed before TLS times out");
+        assert!(started.elapsed() < PATIENCE, "it is closed before TLS times out");
     }
     let text = reqwest::get(metrics).await.unwrap().text().await.unwrap();
-    assert!(text.contains("\nsegura_connections_refused_total "), "{text}");
+    let refused = "\nsegura_connections_refused_total ";
+    assert!(text.contains(refused) && !text.contains(&format!("{refused}0\n")), "{text}");
     drop(silent);
     server.stop().await;
 }
+
 /// Wait until new connections are refused: the first thing that stopping does.
 async fn has_begun_to_stop(server: &Running) {
     let refusing = async {

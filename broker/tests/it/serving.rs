@@ -134,6 +134,20 @@ impl Clock for Breakable {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_writer_dies_while_it_drains_does_not_drain_on() {
+    let clock = Arc::new(Breakable(AtomicBool::new(false)));
+    let mut server = Running::start_by(clock.clone(), &[("limits.drain_time", "1h")]).await;
+    server.begin_stop();
+    while server.client.get(server.url("/readyz")).send().await.unwrap().status() != 503 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    clock.0.store(true, Ordering::SeqCst);
+    let ended = tokio::time::timeout(Duration::from_mins(1), server.ended()).await;
+    let error = ended.expect("it ends by itself").expect_err("and says that it had to");
+    assert!(matches!(error, StartError::WriterLost), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_whose_writer_died_ends_with_an_error() {
     let clock = Arc::new(Breakable(AtomicBool::new(false)));
     let server = Running::start_by(clock.clone(), &[]).await;

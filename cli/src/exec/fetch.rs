@@ -139,6 +139,8 @@ async fn deliver(
     deadline: Instant,
 ) -> Result<DeliveryAnswer, CliError> {
     let mut request = new_request(&identity.token().await.map_err(ExecError::Platform)?, wanted);
+    let left = deadline.saturating_duration_since(Instant::now());
+    let client = client.with_patience(patience(identity.supply(), left));
     let mut error = match client.deliver(&request).await {
         Ok(answer) => return Ok(answer),
         Err(error) => error,
@@ -167,6 +169,14 @@ async fn deliver(
     }
 }
 
+/// How long to go on with one token.
+fn patience(supply: Supply, left: Duration) -> Duration {
+    match supply {
+        Supply::OnePerJob => left,
+        Supply::OnDemand | Supply::Standing => left.min(ONE_TOKEN),
+    }
+}
+
 fn new_request(token: &IdToken, secrets: Vec<WantedSecret>) -> DeliveryRequest {
     DeliveryRequest { token: token.text().clone(), request_key: make_request_key(), secrets }
 }
@@ -187,6 +197,8 @@ fn unique(bindings: &[Binding]) -> Vec<WantedSecret> {
     wanted
 }
 
+/// The shortest-lived token lasts some minutes; where a new one is to be had, it is time.
+const ONE_TOKEN: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_secs(1);
 /// What the broker calls a token that was spent before.
 const REPLAYED: &str = "token-replayed";
@@ -194,6 +206,16 @@ const REPLAYED: &str = "token-replayed";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_token_that_can_be_had_anew_is_given_up_before_the_time() {
+        let all = Duration::from_mins(10);
+        assert_eq!(patience(Supply::OnePerJob, all), all);
+        for supply in [Supply::OnDemand, Supply::Standing] {
+            assert_eq!(patience(supply, all), Duration::from_mins(1));
+            assert_eq!(patience(supply, Duration::from_secs(2)), Duration::from_secs(2));
+        }
+    }
 
     #[test]
     fn a_secret_for_two_variables_is_wanted_once() {

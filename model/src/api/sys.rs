@@ -107,6 +107,15 @@ pub struct KeyringAnswer {
     pub seal_bound: i64,
 }
 
+/// `POST /api/v2/sys/keyring/roll`: a new generation of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyringRoll {
+    /// The generation that is to give way, as `GET /api/v2/sys/keyring` tells it: so that a
+    /// request that comes twice rolls once.
+    pub replaces: u32,
+}
+
 /// A key that wraps data keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WrappingKeySummary {

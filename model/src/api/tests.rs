@@ -29,6 +29,7 @@ fn requests_refuse_members_they_do_not_know() {
     is_strict::<OperatorAdd>(&json!({"name": "maria", "role": "author", "ttl": "90d"}));
     is_strict::<OperatorRotate>(&json!({"ttl": "90d"}));
     is_strict::<EpochRequest>(&json!({"scope": {"policy": "deploy"}}));
+    is_strict::<KeyringRoll>(&json!({"replaces": 1}));
     is_strict::<ApplyQuery>(&json!({"dry_run": true}));
     is_strict::<IssuersPut>(&json!({"issuers": [{"issuer": "ci", "preset": "github"}]}));
     is_strict::<PoliciesPut>(&json!({"policies": []}));
@@ -86,6 +87,7 @@ fn every_body_has_a_schema() {
         IssuersAnswer,
         IssuersPut,
         KeyringAnswer,
+        KeyringRoll,
         OAuthError,
         OperatorAdd,
         OperatorCredential,

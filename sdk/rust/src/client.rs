@@ -1,6 +1,7 @@
 //! What needs no token of the broker: the caller's identity token is in the request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::Method;
 use segura_model::SecretText;
@@ -32,6 +33,12 @@ impl Client {
     /// The broker's URL, with a trailing slash.
     pub fn url(&self) -> &str {
         self.transport.base().as_str()
+    }
+
+    /// The same broker, asked again for at most this long: [`ClientOptions::patience`].
+    #[must_use]
+    pub fn with_patience(&self, patience: Duration) -> Self {
+        Self { transport: Arc::new(self.transport.with_patience(patience)) }
     }
 
     /// Trade an identity token for secrets and a session, in one round trip.

@@ -83,7 +83,7 @@ impl<'a> Call<'a> {
 }
 
 /// The way to one broker.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Transport {
     http: reqwest::Client,
     base: Url,
@@ -142,6 +142,11 @@ impl Transport {
             .map_err(|error| SdkError::Answer { line: error.line(), column: error.column() })
     }
 
+    /// The same way, walked again for at most this long. Connections are shared.
+    pub(crate) fn with_patience(&self, patience: Duration) -> Self {
+        Self { patience, ..self.clone() }
+    }
+
     async fn send(&self, call: Call<'_>) -> Result<Zeroizing<Vec<u8>>, SdkError> {
         let started = Instant::now();
         let mut to_tell = self.on_wait;
@@ -198,7 +203,8 @@ impl Transport {
             Some(problem) => SdkError::Refused(Box::new(problem)),
             None => SdkError::Stranger { status: status.as_u16() },
         };
-        Err(Failure { error, retry_after, stage: Stage::of_status(status.as_u16()) })
+        let stage = Stage::of_refusal(status.as_u16(), error.code());
+        Err(Failure { error, retry_after, stage })
     }
 
     async fn read(
@@ -248,7 +254,7 @@ struct Failure {
 enum Stage {
     /// To the broker, which decided.
     Final,
-    /// Perhaps to the broker; the answer is lost.
+    /// Perhaps to the broker: the answer is lost, or says that nobody knows.
     Unknown,
     /// To the broker, which did nothing.
     Unserved,
@@ -257,8 +263,9 @@ enum Stage {
 }
 
 impl Stage {
-    const fn of_status(status: u16) -> Self {
+    fn of_refusal(status: u16, code: &str) -> Self {
         match status {
+            503 if UNRESOLVED.contains(&code) => Self::Unknown,
             429 | 503 => Self::Unserved,
             // A proxy in between speaks: the broker may have served the request.
             502 | 504 => Self::Unknown,
@@ -342,6 +349,9 @@ fn wiped_bytes(body: Vec<u8>) -> Bytes {
     Bytes::from_owner(Zeroizing::new(body))
 }
 
+/// What the broker calls a commit of which it does not know whether it was done; the second
+/// in the words of OAuth.
+const UNRESOLVED: [&str; 2] = ["commit-unresolved", "server_error"];
 /// The most that is read of an answer without secrets.
 pub(crate) const USUAL_LIMIT: usize = 16 << 20;
 /// The most that is read of one version: 1 MiB, in JSON at its widest.

@@ -120,6 +120,39 @@ async fn what_would_happen_twice_is_not_asked_again_when_its_answer_is_lost() {
 }
 
 #[tokio::test]
+async fn a_commit_that_nobody_knows_of_is_not_asked_for_twice() {
+    let problem = r#"{"type":"urn:segura:problem:commit-unresolved","title":"t","status":503,
+        "detail":"not known yet","code":"commit-unresolved"}"#;
+    let of_oauth = r#"{"error":"server_error","error_description":"not known yet"}"#;
+    let unknown =
+        |body: &str| Step::answer("503 Service Unavailable", body).header("Retry-After: 0");
+
+    let (url, transcript) = serve([unknown(of_oauth), Step::ok("{}")]).await;
+    let error = client(&url).exchange(&SecretText::new("identity-token")).await.unwrap_err();
+    assert_eq!((error.code(), transcript.requests()), ("server_error", 1));
+
+    let (url, transcript) = serve([unknown(problem), Step::ok("{}")]).await;
+    let error = client(&url).operator(token()).keyring_roll(1).await.unwrap_err();
+    assert_eq!((error.code(), transcript.requests()), ("commit-unresolved", 1));
+
+    // What is the same when it is done twice is asked for again.
+    let (url, transcript) = serve([unknown(problem), Step::ok(DELIVERY)]).await;
+    client(&url).deliver(&delivery()).await.unwrap();
+    assert_eq!(transcript.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_client_of_less_patience_gives_up_earlier() {
+    let busy = || Step::answer("503 Service Unavailable", "{}").header("Retry-After: 0");
+    let (url, transcript) = serve([busy(), busy(), Step::ok(DELIVERY)]).await;
+    let patient = client(&url);
+    patient.with_patience(Duration::ZERO).deliver(&delivery()).await.unwrap_err();
+    assert_eq!(transcript.requests(), 1);
+    patient.deliver(&delivery()).await.unwrap();
+    assert_eq!(transcript.requests(), 3);
+}
+
+#[tokio::test]
 async fn a_read_is_repeated_when_its_answer_is_lost() {
     let (url, transcript) = serve([Step::HangUp, Step::ok(SELF)]).await;
     let me = client(&url).operator(token()).itself().await.unwrap();

@@ -151,7 +151,7 @@ on_each_backend! {
                 })
             })
             .await;
-        assert!(matches!(panicked, Err(StoreError::Stopped)));
+        assert!(matches!(panicked, Err(StoreError::Unresolved)));
         world.record(read_record()).await;
         assert_eq!(world.store.meta_find("epoch").await.unwrap(), None);
     }

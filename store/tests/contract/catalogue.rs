@@ -131,6 +131,11 @@ on_each_backend! {
             })
             .await;
         assert_eq!(added.unwrap(), [true, true, false]);
+        assert!(world.store.has_operators().await.unwrap());
+        let of_nobody = operator("carol", 3).id;
+        assert_eq!(world.store.operator_find_by_id(of_nobody, &TestMac).await.unwrap(), None);
+        let found = world.store.operator_find_by_id(bob.id, &TestMac).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&bob));
         assert_eq!(world.store.operator_list(&TestMac).await.unwrap(), [alice.clone(), bob]);
         let found = world.store.operator_find_by_hash(&[1; 32], &TestMac).await.unwrap();
         assert_eq!(found, Some(alice));

@@ -200,7 +200,7 @@ async fn a_writer_that_panics_is_seen_to_have_ended() {
     let (writer, mut task) = Writer::start(store, broken).await.unwrap();
     clock.0.store(true, Ordering::SeqCst);
     let answer = writer.submit(Entry::default()).await;
-    assert!(matches!(answer, Err(StoreError::Stopped)), "{answer:?}");
+    assert!(matches!(answer, Err(StoreError::Unresolved)), "nobody knows: {answer:?}");
     task.ended().await;
     task.stop().await;
     world.end().await;

@@ -148,8 +148,11 @@ on_each_backend! {
 
     async fn a_role_that_was_raised(world: &World) {
         fill(world).await;
+        let found = world.store.operator_find_by_hash(&[2; 32], &TestMac).await.unwrap().unwrap();
         world.sql("UPDATE operators SET role = 'admin' WHERE name = 'audrey'").await;
         assert_eq!(world.store.operator_find_by_hash(&[2; 32], &TestMac).await.unwrap(), None);
+        let found = world.store.operator_find_by_id(found.id, &TestMac).await;
+        assert_eq!(found.unwrap(), None);
         let listed = world.store.operator_list(&TestMac).await.unwrap();
         assert_eq!(listed.len(), 1);
         assert_eq!(refused(world).await.len(), 1);

@@ -13,6 +13,8 @@ async fn a_full_server_refuses_in_few_words_and_operators_still_work() {
     let mut world = World::start_plain(Database::Sqlite).await;
     world.stop();
     world.set("limits.requests=1");
+    // The slow sender keeps its place for as long as this test takes.
+    world.set("limits.body_time=120s");
     world.add_node().await;
     let mut slow = TcpStream::connect(("127.0.0.1", world.nodes()[0].port())).unwrap();
     let head = "POST /api/v2/deliveries HTTP/1.1\r\nHost: x\r\n\

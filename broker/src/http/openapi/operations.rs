@@ -238,7 +238,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "/api/v2/sys/keyring/roll",
         "keyring_roll",
         "Give the keyring a new generation; what the older ones sealed still opens.",
-    ),
+    )
+    .takes::<api::KeyringRoll>(),
     answers::<api::IssuerList>(
         "GET",
         "/api/v2/trust/issuers",

@@ -2,10 +2,11 @@
 //! that all others hang on. No key leaves this way.
 
 use actix_web::web::{Data, Json};
-use segura_model::api::KeyringAnswer;
+use segura_model::api::{KeyringAnswer, KeyringRoll};
 
 use crate::app::App;
 use crate::http::error::ApiError;
+use crate::http::extract::StrictJson;
 use crate::service::Origin;
 use crate::service::access::Operator;
 
@@ -19,7 +20,8 @@ pub(super) async fn keyring_roll(
     app: Data<App>,
     origin: Origin,
     operator: Operator,
+    StrictJson(request): StrictJson<KeyringRoll>,
 ) -> Result<Json<KeyringAnswer>, ApiError> {
-    app.keyring.roll(&operator, origin).await?;
+    app.keyring.roll(request.replaces, &operator, origin).await?;
     Ok(Json(app.keyring.show().await?))
 }

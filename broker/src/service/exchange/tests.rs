@@ -3,6 +3,7 @@
 use segura_model::api::token::{GRANT_TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_ID_TOKEN, TYPE_JWT};
 use segura_model::audit::{Event, Outcome};
 use segura_model::{Classify, SecretText};
+use segura_store::StoreError;
 use serde_json::json;
 
 use super::{ExchangeError, ExchangeRequest};
@@ -27,6 +28,13 @@ async fn refused(world: &World, change: impl FnOnce(&mut ExchangeRequest)) -> &'
     let mut request = good(&token);
     change(&mut request);
     world.app.exchange.exchange(request, origin()).await.unwrap_err().oauth_code()
+}
+
+#[test]
+fn what_nobody_knows_is_not_called_temporary() {
+    let code = |error: StoreError| ExchangeError::Grant(error.into()).oauth_code();
+    assert_eq!(code(StoreError::Unresolved), "server_error");
+    assert_eq!(code(StoreError::Busy), "temporarily_unavailable");
 }
 
 #[tokio::test]

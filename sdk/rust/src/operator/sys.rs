@@ -2,8 +2,9 @@
 
 use reqwest::Method;
 use segura_model::api::{
-    EndAnswer, EpochAnswer, EpochRequest, KeyringAnswer, OperatorAdd, OperatorCredential,
-    OperatorList, OperatorRotate, RemovedAnswer, SelfAnswer, SessionList, SessionListQuery,
+    EndAnswer, EpochAnswer, EpochRequest, KeyringAnswer, KeyringRoll, OperatorAdd,
+    OperatorCredential, OperatorList, OperatorRotate, RemovedAnswer, SelfAnswer, SessionList,
+    SessionListQuery,
 };
 use segura_model::{OperatorName, SessionId};
 
@@ -57,9 +58,11 @@ impl Operator {
         self.read("api/v2/sys/keyring", &ALL).await
     }
 
-    /// Give the keyring a new generation. Takes some seconds: all nodes must learn of it.
-    pub async fn keyring_roll(&self) -> Result<KeyringAnswer, SdkError> {
-        self.send(Method::POST, "api/v2/sys/keyring/roll", Repeat::IfUnserved, &ALL).await
+    /// Give the keyring a new generation in place of the one that [`Self::keyring`] told.
+    /// Takes some seconds: all nodes must learn of it.
+    pub async fn keyring_roll(&self, replaces: u32) -> Result<KeyringAnswer, SdkError> {
+        let request = KeyringRoll { replaces };
+        self.send(Method::POST, "api/v2/sys/keyring/roll", Repeat::IfUnserved, &request).await
     }
 
     /// Call off every session in scope that is open now.

@@ -1,0 +1,117 @@
+//! Rolls that come twice, come during a start, or cannot be followed.
+
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use segura_model::Timestamp;
+use segura_vault::{Guard, SystemRandom};
+use tempfile::TempDir;
+
+use super::*;
+use crate::service::testing::{NOON, World, origin};
+
+/// A world whose keyring is stored, and the file that guards it.
+struct Guarded {
+    world: World,
+    guard: Guard,
+    folder: TempDir,
+}
+
+impl Guarded {
+    async fn new() -> Self {
+        let (world, folder) = (World::new().await, TempDir::new().unwrap());
+        let guard = write_guard(&folder.path().join("guard.key"));
+        let wrapped = world.keyring.wrap(&guard, &SystemRandom);
+        world.store().keyring_make(wrapped.as_bytes(), NOON).await.unwrap();
+        Self { world, guard, folder }
+    }
+
+    /// A node that holds the first generation, and looks at this guard.
+    async fn node(&self, guard: &str) -> KeyringService {
+        let live = Arc::new(ArcSwap::new(Arc::clone(&self.world.keyring)));
+        let source = GuardSource::KeyFile(self.folder.path().join(guard));
+        let service = KeyringService::new(self.world.bare_node().await, live, Some(source));
+        KeyringService { settled: Duration::from_millis(1), ..service }
+    }
+
+    /// A roll by a node that is not here.
+    async fn roll_elsewhere(&self, at: Timestamp) {
+        let stored = self.world.store().keyring_load().await.unwrap().unwrap();
+        let mut keyring = Keyring::open(&WrappedKeyring::from_bytes(stored), &self.guard).unwrap();
+        keyring.roll(&SystemRandom, at).unwrap();
+        let wrapped = keyring.wrap(&self.guard, &SystemRandom);
+        let replaced: Result<(), StoreError> = self
+            .world
+            .core
+            .writer
+            .run(move |tx| {
+                Box::pin(async move { tx.keyring_replace(wrapped.as_bytes(), at).await })
+            })
+            .await;
+        replaced.unwrap();
+    }
+}
+
+fn write_guard(path: &Path) -> Guard {
+    use std::io::Write;
+    let (guard, line) = Guard::make_key_file(&SystemRandom);
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    // EXPOSE: the file is where this key lives.
+    file.write_all(line.expose().as_bytes()).unwrap();
+    guard
+}
+
+/// Wait for this, while the node follows the feed.
+async fn followed(node: &KeyringService, is_so: impl Fn(&KeyringService) -> bool) {
+    let watched = async {
+        while !is_so(node) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        () = node.core.snapshots.watch() => unreachable!("it watches for ever"),
+        () = node.follow() => unreachable!("it follows for ever"),
+        ended = tokio::time::timeout(Duration::from_mins(1), watched) => ended.unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn a_roll_that_comes_twice_rolls_once() {
+    let guarded = Guarded::new().await;
+    let (node, admin) = (guarded.node("guard.key").await, &guarded.world.admin);
+    node.roll(1, admin, origin()).await.unwrap();
+    assert_eq!(node.show().await.unwrap().generation, 2);
+
+    let again = node.roll(1, admin, origin()).await.unwrap_err();
+    let is_told = KeyringServiceError::OtherGeneration { replaces: 1, found: 2 };
+    assert_eq!(again.to_string(), is_told.to_string());
+    assert_eq!(again.class(), Class::conflict("keyring-overtaken"));
+    assert_eq!(node.show().await.unwrap().generation, 2);
+    assert_eq!(guarded.world.records(Event::KeyringRoll).await.len(), 2, "root and wrapping key");
+    node.roll(2, admin, origin()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_roll_during_a_start_is_followed() {
+    let guarded = Guarded::new().await;
+    guarded.roll_elsewhere(NOON).await;
+    // Its first snapshot knows of the roll; the keyring that it holds was read before.
+    let node = guarded.node("guard.key").await;
+    followed(&node, |node| node.live.load().generation() == 2).await;
+    assert!(!node.is_behind());
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_follow_says_so_until_it_can() {
+    let guarded = Guarded::new().await;
+    let mut node = guarded.node("other.key").await;
+    write_guard(&guarded.folder.path().join("other.key"));
+    guarded.roll_elsewhere(NOON).await;
+    followed(&node, KeyringService::is_behind).await;
+    assert_eq!(node.live.load().generation(), 1);
+
+    node.guard = Some(GuardSource::KeyFile(guarded.folder.path().join("guard.key")));
+    followed(&node, |node| !node.is_behind()).await;
+    assert_eq!(node.live.load().generation(), 2);
+}
