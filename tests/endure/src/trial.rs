@@ -3,6 +3,10 @@
 //! Adding a trial: a file beside `kill.rs` with its `TRIAL`, a line in [`TRIALS`], a
 //! section in `docs/reference/endurance.md`.
 
+mod bodies;
+mod disk;
+mod flood;
+mod inflight;
 mod kill;
 mod postgres;
 mod powercut;
@@ -19,8 +23,17 @@ use crate::plan::Options;
 use crate::report::Report;
 
 /// Every trial, in the order in which they run.
-pub(crate) const TRIALS: &[Trial] =
-    &[kill::TRIAL, powercut::TRIAL, replay::TRIAL, rolling::TRIAL, postgres::TRIAL];
+pub(crate) const TRIALS: &[Trial] = &[
+    kill::TRIAL,
+    powercut::TRIAL,
+    replay::TRIAL,
+    rolling::TRIAL,
+    postgres::TRIAL,
+    inflight::TRIAL,
+    flood::TRIAL,
+    bodies::TRIAL,
+    disk::TRIAL,
+];
 
 /// One trial.
 pub(crate) struct Trial {
