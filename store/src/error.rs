@@ -176,3 +176,22 @@ impl StoreError {
         Self::Io { path: path.to_owned(), source: Arc::new(source) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
+    use diesel::{Connection, SqliteConnection};
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_faults() {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute("PRAGMA max_page_count = 3; CREATE TABLE t (b BLOB)").unwrap();
+        let mut fails = |statement| StoreError::from(conn.batch_execute(statement).unwrap_err());
+        let full = fails("INSERT INTO t VALUES (zeroblob(100000))");
+        assert!(matches!(full, StoreError::DiskFull(_)), "{full:?}");
+        assert_eq!(full.class().code, "disk-full");
+        assert!(matches!(fails("INSERT INTO nowhere VALUES (1)"), StoreError::Database(_)));
+    }
+}

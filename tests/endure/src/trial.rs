@@ -4,14 +4,17 @@
 //! section in `docs/reference/endurance.md`.
 
 mod bodies;
+mod canary;
 mod disk;
 mod flood;
 mod inflight;
 mod kill;
+mod overload;
 mod postgres;
 mod powercut;
 mod replay;
 mod rolling;
+mod soak;
 
 use std::pin::Pin;
 
@@ -33,6 +36,9 @@ pub(crate) const TRIALS: &[Trial] = &[
     flood::TRIAL,
     bodies::TRIAL,
     disk::TRIAL,
+    overload::TRIAL,
+    soak::TRIAL,
+    canary::TRIAL,
 ];
 
 /// One trial.

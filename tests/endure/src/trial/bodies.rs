@@ -156,9 +156,8 @@ async fn send(
         let (name, told, time) = attacker.await?;
         match told {
             Ok(told) => report.count(&format!("{name}: {told}"), 1),
-            Err(_) => report.loss(format!(
-                "{name}: neither an answer nor a closed connection in {patience:?}"
-            )),
+            Err(_) => report
+                .loss(format!("{name}: neither an answer nor a closed connection in {patience:?}")),
         }
         report.time("an attack's connection", time);
     }

@@ -102,7 +102,8 @@ impl Stage {
         let mut books = load.stop().await;
         done.into_iter().for_each(|(act, reply)| books.enter(act, &reply));
         self.disk.free()?;
-        report.time("nearly full: until they are back", self.wait_for(400, "body-malformed").await?);
+        report
+            .time("nearly full: until they are back", self.wait_for(400, "body-malformed").await?);
 
         report.count("acknowledged", books.acknowledged());
         report.demand(!books.deliveries.is_empty(), || "nothing was delivered".to_owned());

@@ -109,9 +109,10 @@ fn judge_records(rows: &[AuditRow], refused: usize, span: &Span, report: &mut Re
     let (whole, counts) = (of("refusal"), of("summary"));
     report.count("records of refusals kept whole", whole);
     report.count("records that count refusals", counts);
-    let counted = rows.iter().filter(|row| row.event == "summary").filter_map(|row| {
-        row.record.as_ref().and_then(|record| record.detail["count"].as_u64())
-    });
+    let counted = rows
+        .iter()
+        .filter(|row| row.event == "summary")
+        .filter_map(|row| row.record.as_ref().and_then(|record| record.detail["count"].as_u64()));
     let counted: u64 = counted.sum();
     report.demand(whole as u64 + counted == refused as u64, || {
         format!("{refused} strangers were refused; the ledger has {whole} and counts {counted}")
@@ -183,7 +184,8 @@ fn stranger(number: usize, jobs: &Jobs) -> Vec<u8> {
         _ => exchange(&token),
     };
     let [_, first, second, third] = u32::try_from(number).unwrap_or(0).to_be_bytes();
-    let from = format!("host: trial\r\nx-forwarded-for: 9{}.{first}.{second}.{third}\r\n", third % 9);
+    let from =
+        format!("host: trial\r\nx-forwarded-for: 9{}.{first}.{second}.{third}\r\n", third % 9);
     let text = String::from_utf8(request).expect("requests are text");
     text.replacen("host: trial\r\n", &from, 1).into_bytes()
 }
