@@ -92,13 +92,15 @@ impl Scene {
     pub(crate) async fn warm_up(&self) -> anyhow::Result<()> {
         let mut wires = Vec::new();
         for _ in 0..WARM_UP_CONNECTIONS {
-            wires.push(Wire::connect(self.port(0)).await?);
+            let mut wire = Wire::connect(self.port(0)).await?;
+            for _ in 0..WARM_UP / WARM_UP_CONNECTIONS {
+                let reply = wire.ask(&Ask::replay(&self.jobs.token()).bytes()).await?;
+                anyhow::ensure!(reply.status == 200, "a job is refused: {reply:?}");
+            }
+            // All are open at the end.
+            wires.push(wire);
         }
-        for number in 0..WARM_UP {
-            let ask = Ask::replay(&self.jobs.token());
-            let reply = wires[number % WARM_UP_CONNECTIONS].ask(&ask.bytes()).await?;
-            anyhow::ensure!(reply.status == 200, "a job is refused: {reply:?}");
-        }
+        drop(wires);
         Ok(())
     }
 
