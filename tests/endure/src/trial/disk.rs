@@ -100,7 +100,9 @@ impl Stage {
         report.demand(put.status == 200, || format!("an operator cannot write: {put:?}"));
         self.can_read(report).await?;
         let mut books = load.stop().await;
-        done.into_iter().for_each(|(act, reply)| books.enter(act, &reply));
+        for (act, reply) in done {
+            books.enter(act, &reply);
+        }
         self.disk.free()?;
         report
             .time("nearly full: until they are back", self.wait_for(400, "body-malformed").await?);
@@ -135,7 +137,9 @@ impl Stage {
         self.can_read(report).await?;
         self.wait_for(503, "disk-low").await?;
         let mut books = load.stop().await;
-        done.into_iter().for_each(|(act, reply)| books.enter(act, &reply));
+        for (act, reply) in done {
+            books.enter(act, &reply);
+        }
         self.disk.free()?;
         report.time("full: until they are back", self.wait_for(400, "body-malformed").await?);
 

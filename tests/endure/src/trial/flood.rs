@@ -219,7 +219,9 @@ impl Honest {
         self.stop.store(true, Ordering::SeqCst);
         let times = self.job.await??;
         report.count("owners served meanwhile", times.len());
-        times.iter().for_each(|time| report.time("an owner's delivery", *time));
+        for time in &times {
+            report.time("an owner's delivery", *time);
+        }
         Ok(times.len())
     }
 }
