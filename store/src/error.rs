@@ -39,6 +39,9 @@ pub enum StoreError {
     /// The database refused a statement.
     #[error("the database refused a statement")]
     Database(#[source] Source),
+    /// The disk under the embedded database is full. Nothing of the statement was done.
+    #[error("the disk is full: an operator must free disk under `server.data_dir`")]
+    DiskFull(#[source] Source),
     /// The database would answer before it is durable.
     #[error("PostgreSQL runs with `fsync = off`: set it to on, or answers would not be durable")]
     FsyncOff,
@@ -115,6 +118,7 @@ impl Classify for StoreError {
             Self::Corrupt { .. } => Class::internal("store-corrupt"),
             Self::Cursor => Class::bad_request("cursor-invalid"),
             Self::Database(_) => Class::internal("store-failed"),
+            Self::DiskFull(_) => Class::unavailable("disk-full"),
             Self::FsyncOff => Class::internal("store-not-durable"),
             Self::Invalid(_) => Class::internal("store-misused"),
             Self::Locked { .. } => Class::conflict("data-directory-in-use"),
@@ -133,6 +137,9 @@ impl Classify for StoreError {
     }
 }
 
+/// What SQLite says with `SQLITE_FULL`; diesel passes on the text alone.
+const SQLITE_FULL: &str = "database or disk is full";
+
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         match error {
@@ -142,6 +149,9 @@ impl From<DieselError> for StoreError {
             ) => Self::unreachable(error),
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
                 Self::Conflict(Arc::new(error))
+            }
+            DieselError::DatabaseError(_, ref told) if told.message() == SQLITE_FULL => {
+                Self::DiskFull(Arc::new(error))
             }
             _ => Self::Database(Arc::new(error)),
         }
@@ -165,5 +175,24 @@ impl StoreError {
     /// A file that cannot be used.
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_owned(), source: Arc::new(source) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
+    use diesel::{Connection, SqliteConnection};
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_faults() {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute("PRAGMA max_page_count = 3; CREATE TABLE t (b BLOB)").unwrap();
+        let mut fails = |statement| StoreError::from(conn.batch_execute(statement).unwrap_err());
+        let full = fails("INSERT INTO t VALUES (zeroblob(100000))");
+        assert!(matches!(full, StoreError::DiskFull(_)), "{full:?}");
+        assert_eq!(full.class().code, "disk-full");
+        assert!(matches!(fails("INSERT INTO nowhere VALUES (1)"), StoreError::Database(_)));
     }
 }

@@ -17,7 +17,7 @@ pub struct Wire {
 }
 
 /// An answer that arrived whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reply {
     /// The status code.
     pub status: u16,
@@ -25,6 +25,8 @@ pub struct Reply {
     pub body: Value,
     /// Whether the server closes the connection after it.
     pub closes: bool,
+    /// After how many seconds one may ask again.
+    pub retry_after: Option<u64>,
 }
 
 impl Reply {
@@ -67,11 +69,12 @@ impl Wire {
         let status = status.ok_or_else(|| io::Error::other("this is no HTTP answer"))?;
         let length: usize = header("content-length").and_then(|v| v.parse().ok()).unwrap_or(0);
         let closes = header("connection") == Some("close");
+        let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
         while self.buffer.len() < head + 4 + length {
             self.read_more().await?;
         }
         let body = serde_json::from_slice(&self.buffer[head + 4..]).unwrap_or(Value::Null);
-        Ok(Reply { status, body, closes })
+        Ok(Reply { status, body, closes, retry_after })
     }
 
     async fn read_more(&mut self) -> io::Result<()> {

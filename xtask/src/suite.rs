@@ -14,7 +14,8 @@ pub(crate) struct Options {
     /// Only the test binary of this package, such as `segura-store`.
     #[arg(long, short)]
     package: Option<String>,
-    /// Leave out what only root may do, the trial of power cuts, knowing that it is not tried.
+    /// Leave out what only root may do, the trials of power cuts and of a full disk, knowing
+    /// that they are not tried.
     #[arg(long)]
     without_root: bool,
 }

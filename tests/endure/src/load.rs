@@ -122,7 +122,7 @@ impl Books {
     }
 
     /// Write down what became of an act.
-    fn enter(&mut self, act: Act, reply: &Reply) {
+    pub(crate) fn enter(&mut self, act: Act, reply: &Reply) {
         if reply.status != 200 {
             // The standard's routes have the standard's words (RFC 6749).
             let code = if reply.code().is_empty() { reply.text("/error") } else { reply.code() };
@@ -288,7 +288,8 @@ impl Worker {
 }
 
 impl Act {
-    fn bytes(&self, operator: &str) -> Vec<u8> {
+    /// The request's bytes.
+    pub(crate) fn bytes(&self, operator: &str) -> Vec<u8> {
         match self {
             Self::Deliver(ask) => ask.bytes(),
             Self::End(session) => {

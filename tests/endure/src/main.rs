@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "a trial says how it goes while it runs")]
 
 mod check;
+mod gauge;
 mod ledger;
 mod load;
 mod plan;

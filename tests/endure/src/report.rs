@@ -65,6 +65,11 @@ impl Report {
         self.measure(what, as_figure(count as u64));
     }
 
+    /// Measure an amount of memory or disk, in MB.
+    pub(crate) fn measure_bytes(&mut self, what: &str, bytes: u64) {
+        self.measure(&format!("{what} MB"), as_figure(bytes) / 1e6);
+    }
+
     /// Measure how many of something counted there were a second.
     pub(crate) fn measure_rate(&mut self, what: &str, time: Duration) {
         let rate = as_figure(self.counted(what)) / time.as_secs_f64();

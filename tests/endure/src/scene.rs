@@ -2,14 +2,21 @@
 
 use std::sync::Arc;
 
+use acceptance::wire::Wire;
 use acceptance::world::AUDIENCE;
 use acceptance::{Database, TokenIssuer, World};
 use segura_model::Algorithm;
 use segura_plugins::sample;
 use serde_json::{Value, json};
 
+use crate::load::Ask;
+
 /// The secret that is delivered.
 pub(crate) const SECRET: &str = "db/prod/password";
+
+/// How many deliveries warm a server up, over how many connections.
+pub(crate) const WARM_UP: usize = 512;
+const WARM_UP_CONNECTIONS: usize = 64;
 
 /// A world with all that the load needs.
 pub(crate) struct Scene {
@@ -36,11 +43,16 @@ impl Jobs {
 
     /// A fresh token with these claims beside a job's own.
     pub(crate) fn token_with(&self, more: &Value) -> String {
+        self.issuer.token(&self.claims_with(more))
+    }
+
+    /// A job's claims with these beside them.
+    pub(crate) fn claims_with(&self, more: &Value) -> Value {
         let mut claims = (*self.claims).clone();
         for (name, value) in more.as_object().into_iter().flatten() {
             claims[name.as_str()] = value.clone();
         }
-        self.issuer.token(&claims)
+        claims
     }
 }
 
@@ -73,6 +85,23 @@ impl Scene {
         let operator = world.credential_text();
         let jobs = Jobs { issuer: Arc::new(issuer), claims: Arc::new(claims) };
         Self { world, jobs, operator }
+    }
+
+    /// Serve a while in the ordinary way, so that memory which the server needs anyway is
+    /// there before a trial measures it.
+    pub(crate) async fn warm_up(&self) -> anyhow::Result<()> {
+        let mut wires = Vec::new();
+        for _ in 0..WARM_UP_CONNECTIONS {
+            let mut wire = Wire::connect(self.port(0)).await?;
+            for _ in 0..WARM_UP / WARM_UP_CONNECTIONS {
+                let reply = wire.ask(&Ask::replay(&self.jobs.token()).bytes()).await?;
+                anyhow::ensure!(reply.status == 200, "a job is refused: {reply:?}");
+            }
+            // All are open at the end.
+            wires.push(wire);
+        }
+        drop(wires);
+        Ok(())
     }
 
     /// The port of a server.

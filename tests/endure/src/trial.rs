@@ -3,11 +3,18 @@
 //! Adding a trial: a file beside `kill.rs` with its `TRIAL`, a line in [`TRIALS`], a
 //! section in `docs/reference/endurance.md`.
 
+mod bodies;
+mod canary;
+mod disk;
+mod flood;
+mod inflight;
 mod kill;
+mod overload;
 mod postgres;
 mod powercut;
 mod replay;
 mod rolling;
+mod soak;
 
 use std::pin::Pin;
 
@@ -19,8 +26,20 @@ use crate::plan::Options;
 use crate::report::Report;
 
 /// Every trial, in the order in which they run.
-pub(crate) const TRIALS: &[Trial] =
-    &[kill::TRIAL, powercut::TRIAL, replay::TRIAL, rolling::TRIAL, postgres::TRIAL];
+pub(crate) const TRIALS: &[Trial] = &[
+    kill::TRIAL,
+    powercut::TRIAL,
+    replay::TRIAL,
+    rolling::TRIAL,
+    postgres::TRIAL,
+    inflight::TRIAL,
+    flood::TRIAL,
+    bodies::TRIAL,
+    disk::TRIAL,
+    overload::TRIAL,
+    soak::TRIAL,
+    canary::TRIAL,
+];
 
 /// One trial.
 pub(crate) struct Trial {

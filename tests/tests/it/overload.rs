@@ -13,7 +13,7 @@ async fn a_full_server_refuses_in_few_words_and_operators_still_work() {
     let mut world = World::start_plain(Database::Sqlite).await;
     world.stop();
     world.set("limits.requests=1");
-    // The slow sender keeps its place for as long as this test takes.
+    // The slow sender is waited for as long as this test takes.
     world.set("limits.body_time=120s");
     world.add_node().await;
     let mut slow = TcpStream::connect(("127.0.0.1", world.nodes()[0].port())).unwrap();

@@ -215,7 +215,8 @@ impl Drop for Disk {
     }
 }
 
-fn check(command: &mut Command) -> anyhow::Result<()> {
+/// Run a command, which must succeed.
+pub(super) fn check(command: &mut Command) -> anyhow::Result<()> {
     let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?} failed: {}: {said}", output.status);
