@@ -18,8 +18,13 @@ async fn a_full_server_refuses_in_few_words_and_operators_still_work() {
     world.add_node().await;
     let mut slow = TcpStream::connect(("127.0.0.1", world.nodes()[0].port())).unwrap();
     let head = "POST /api/v2/deliveries HTTP/1.1\r\nHost: x\r\n\
-                Content-Type: application/json\r\nContent-Length: 2\r\n\r\n";
+                Content-Type: application/json\r\nContent-Length: 2\r\n\
+                Expect: 100-continue\r\n\r\n";
     slow.write_all(head.as_bytes()).unwrap();
+    // Its body is awaited from now on.
+    let mut going_on = [0; 25];
+    slow.read_exact(&mut going_on).unwrap();
+    assert_eq!(&going_on, b"HTTP/1.1 100 Continue\r\n\r\n");
 
     let wanted = json!({"token": "x", "request_key": "0123456789abcdef", "secrets": ["a/b"]});
     let url = format!("{}/api/v2/deliveries", world.url());
