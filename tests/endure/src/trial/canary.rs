@@ -5,9 +5,8 @@
 //! write-ahead log while the server runs, in its log at the most talkative level, in the
 //! metrics and in what it leaves when it is aborted; the key in its memory too. A core dump
 //! on purpose needs a process that lets itself be dumped, which this one does not; its
-//! memory is read as root may read it, which is what `gcore` would write to a file. Of the
-//! value it is only counted how often it is there: what answers and requests passed through
-//! are buffers of libraries, which do not wipe them.
+//! memory is read as root may read it, which is what `gcore` would write to a file. The value
+//! is there, and should not be: until it is known which buffers hold it, the trial counts it.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -198,8 +197,8 @@ fn look_in_memory(scene: &Scene, searched: &[Canary], report: &mut Report) -> an
         report.count(&format!("{} in memory", canary.what), found);
         if canary.may_linger {
             report.note(format!(
-                "{} is in memory {found} times, where only root can see it: buffers of the HTTP \
-                 and TLS libraries, free again and not yet used anew",
+                "{} is in memory {found} times, where only root can see it; which buffers \
+                 hold it is not known yet",
                 canary.what
             ));
             continue;
