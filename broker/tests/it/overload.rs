@@ -48,13 +48,17 @@ async fn slow_bodies_keep_nobody_out() {
     let server = Running::start(&[("tls.mode", "off"), ("limits.requests", "1")]).await;
     let head = format!(
         "POST /api/v2/deliveries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n",
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
         BODY.len()
     );
     let mut slow = Vec::new();
     for _ in 0..8 {
         let mut sender = TcpStream::connect(server.address).await.unwrap();
         sender.write_all(head.as_bytes()).await.unwrap();
+        // Its body is awaited from now on.
+        let mut going_on = [0; 25];
+        sender.read_exact(&mut going_on).await.unwrap();
+        assert_eq!(&going_on, b"HTTP/1.1 100 Continue\r\n\r\n");
         slow.push(sender);
         assert_eq!(post(&server).await.0, 401);
     }
