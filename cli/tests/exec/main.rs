@@ -2,11 +2,11 @@
 //! binary against a broker of a few lines. What the broker does is tested elsewhere.
 
 mod fake;
+mod waiting;
 
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -358,51 +358,4 @@ fn whoami_prints_claims_and_policies_and_never_the_token() {
         assert!(run.out.contains(shown), "{}", run.out);
     }
     assert!(!run.out.contains("c2lnbmF0dXJl"));
-}
-
-#[test]
-fn a_broker_that_is_not_there_is_waited_for_as_long_as_was_said() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr();
-    let mut broker = Fake::with_value(VALUE);
-    broker.url = format!("http://{}", port.expect("an address"));
-    let started = Instant::now();
-    let run = run(exec(&broker, "a > P").env("SEGURA_TIMEOUT", "2s").arg("true"));
-    let took = started.elapsed();
-    assert_eq!(run.code, 7, "{}", run.err);
-    // Less than was said when the next pause, which is chance, would not fit.
-    assert!(took < Duration::from_secs(6), "{took:?}");
-    assert_eq!(run.err.matches("waiting: cannot connect to").count(), 1, "{}", run.err);
-}
-
-#[test]
-fn a_broker_that_says_nothing_is_not_waited_for_twice() {
-    let broker = Fake::with_value(VALUE);
-    for _ in 0..3 {
-        broker.next(Instead::Nothing);
-    }
-    let mut command = segura(&broker);
-    command.env("MY_TOKEN", TOKEN).args(["--timeout", "2s", "exec", "--token-env", "MY_TOKEN"]);
-    let started = Instant::now();
-    let run = run(command.args(["--secret", "a > P", "--", "true"]));
-    let took = started.elapsed();
-    assert_eq!(run.code, 7, "{}", run.err);
-    assert!(took < Duration::from_secs(6), "{took:?}");
-}
-
-#[test]
-fn a_broker_that_comes_back_in_time_is_found() {
-    let address = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr();
-    let address = address.expect("an address");
-    let late = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_secs(1));
-        Fake::at(address, json!({ "value": VALUE }))
-    });
-    let mut command = Command::new(env!("CARGO_BIN_EXE_segura"));
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("MY_TOKEN", TOKEN);
-    command.env("SEGURA_URL", format!("http://{address}")).stdin(Stdio::null());
-    command.args(["exec", "--token-env", "MY_TOKEN", "--secret", "a > P", "--", "true"]);
-    let run = run(&mut command);
-    drop(late.join());
-    assert_eq!(run.code, 0, "{}", run.err);
-    assert!(run.err.contains("waiting: "), "{}", run.err);
 }

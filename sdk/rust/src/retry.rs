@@ -18,11 +18,13 @@ pub(crate) fn pause(
     random: &dyn Random,
 ) -> Option<Duration> {
     let doubled = FIRST.saturating_mul(1 << attempts_made.saturating_sub(1).min(10)).min(LONGEST);
-    let pause = match retry_after {
-        Some(asked) => asked + jitter((doubled / 2).max(asked / 4), random),
-        None => doubled / 2 + jitter(doubled / 2, random),
-    };
-    (pause < patience_left).then_some(pause)
+    if let Some(asked) = retry_after {
+        let pause = asked + jitter((doubled / 2).max(asked / 4), random);
+        return (pause < patience_left).then_some(pause);
+    }
+    // One that would be too long is cut: as long as was said is waited, and asked once more.
+    let last = patience_left.checked_sub(LAST_TRY).filter(|left| !left.is_zero())?;
+    Some((doubled / 2 + jitter(doubled / 2, random)).min(last))
 }
 
 /// The wait that a `Retry-After` header asks for. Only seconds: the date form needs
@@ -38,6 +40,8 @@ fn jitter(most: Duration, random: &dyn Random) -> Duration {
 
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
+/// What is left of the patience for the last attempt.
+const LAST_TRY: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 mod tests {
@@ -78,6 +82,13 @@ mod tests {
         let asked = Some(Duration::from_mins(1));
         assert_eq!(pause(1, asked, PATIENCE, &Always(0)), None);
         assert_eq!(pause(1, None, Duration::ZERO, &Always(0)), None);
+        assert_eq!(pause(1, None, LAST_TRY, &Always(0)), None);
+    }
+
+    #[test]
+    fn as_long_as_was_said_is_waited() {
+        let left = Duration::from_secs(2);
+        assert_eq!(pause(40, None, left, &Always(255)), Some(left - LAST_TRY));
     }
 
     #[test]

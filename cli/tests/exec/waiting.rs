@@ -1,0 +1,55 @@
+//! How long a job waits for a broker that is away.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::fake::{Fake, Instead, TOKEN};
+use crate::{VALUE, exec, run, segura};
+
+#[test]
+fn a_broker_that_is_not_there_is_waited_for_as_long_as_was_said() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr();
+    let mut broker = Fake::with_value(VALUE);
+    broker.url = format!("http://{}", port.expect("an address"));
+    let started = Instant::now();
+    let run = run(exec(&broker, "a > P").env("SEGURA_TIMEOUT", "2s").arg("true"));
+    let took = started.elapsed();
+    assert_eq!(run.code, 7, "{}", run.err);
+    assert!((1..6).contains(&took.as_secs()), "{took:?}");
+    assert_eq!(run.err.matches("waiting: cannot connect to").count(), 1, "{}", run.err);
+}
+
+#[test]
+fn a_broker_that_says_nothing_is_not_waited_for_twice() {
+    let broker = Fake::with_value(VALUE);
+    for _ in 0..3 {
+        broker.next(Instead::Nothing);
+    }
+    let mut command = segura(&broker);
+    command.env("MY_TOKEN", TOKEN).args(["--timeout", "2s", "exec", "--token-env", "MY_TOKEN"]);
+    let started = Instant::now();
+    let run = run(command.args(["--secret", "a > P", "--", "true"]));
+    let took = started.elapsed();
+    assert_eq!(run.code, 7, "{}", run.err);
+    assert!(took < Duration::from_secs(6), "{took:?}");
+}
+
+#[test]
+fn a_broker_that_comes_back_in_time_is_found() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr();
+    let address = address.expect("an address");
+    let late = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(1));
+        Fake::at(address, json!({ "value": VALUE }))
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_segura"));
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("MY_TOKEN", TOKEN);
+    command.env("SEGURA_URL", format!("http://{address}")).stdin(Stdio::null());
+    command.args(["exec", "--token-env", "MY_TOKEN", "--secret", "a > P", "--", "true"]);
+    let run = run(&mut command);
+    drop(late.join());
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert!(run.err.contains("waiting: "), "{}", run.err);
+}
