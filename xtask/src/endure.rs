@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 /// The short forms that the suite holds. The others want root, a package of their own, or a
-/// machine that does nothing else; `bodies` does not hold its bound of memory yet.
+/// machine that does nothing else; `bodies` and `canary` do not hold their bounds yet.
 const SHORT: [&str; 3] = ["kill", "inflight", "flood"];
 
 /// Short forms, with the binaries that the tests just built.
