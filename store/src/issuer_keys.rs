@@ -9,7 +9,7 @@ use segura_model::{IssuerId, Timestamp};
 use crate::backend::{Conn, on_backend};
 use crate::ledger::encoding::Encoder;
 use crate::readers::read;
-use crate::row_mac::{self, Authenticated, RefusedRow};
+use crate::row_mac::{self, Authenticated};
 use crate::schema::issuer_keys;
 use crate::{RowMac, Store, StoreError, Tx, Writer, text};
 
@@ -48,7 +48,7 @@ impl Writer {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = issuer_keys, primary_key(issuer))]
-struct Row {
+pub(crate) struct Row {
     issuer: String,
     source: String,
     key_set: String,
@@ -75,14 +75,9 @@ impl Authenticated for Row {
     }
 }
 
-/// The rows that do not check.
-pub(crate) async fn refused(
-    conn: &mut Conn,
-    mac: &dyn RowMac,
-) -> Result<Vec<RefusedRow>, StoreError> {
+pub(crate) async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
     let query = issuer_keys::table.order(issuer_keys::issuer);
-    let rows = on_backend!(conn, |conn| query.load::<Row>(conn).await)?;
-    Ok(row_mac::refused(&rows, mac))
+    Ok(on_backend!(conn, |conn| query.load::<Row>(conn).await)?)
 }
 
 async fn put(tx: &mut Tx, keys: &IssuerKeys) -> Result<(), StoreError> {
@@ -112,7 +107,7 @@ async fn find(
 ) -> Result<Option<IssuerKeys>, StoreError> {
     let query = issuer_keys::table.find(issuer.as_str());
     let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
-    row.and_then(|row| row_mac::check(row, mac)).map(IssuerKeys::try_from).transpose()
+    row_mac::found(row, mac)
 }
 
 impl TryFrom<Row> for IssuerKeys {

@@ -8,7 +8,7 @@ use segura_model::{IssuerEntry, IssuerId, Timestamp};
 use crate::backend::{Conn, on_backend};
 use crate::ledger::encoding::Encoder;
 use crate::readers::read;
-use crate::row_mac::{self, Authenticated, RefusedRow};
+use crate::row_mac::{self, Authenticated};
 use crate::schema::{issuer_keys, issuers};
 use crate::{ChangeKind, RowMac, Store, StoreError, Tx, text};
 
@@ -97,7 +97,7 @@ impl Tx {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = issuers)]
-struct Row {
+pub(crate) struct Row {
     id: String,
     body: String,
     changed_at: i64,
@@ -124,22 +124,13 @@ impl Authenticated for Row {
     }
 }
 
-/// The rows that do not check.
-pub(crate) async fn refused(
-    conn: &mut Conn,
-    mac: &dyn RowMac,
-) -> Result<Vec<RefusedRow>, StoreError> {
-    Ok(row_mac::refused(&rows(conn).await?, mac))
-}
-
-async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
+pub(crate) async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
     let query = issuers::table.order(issuers::id);
     Ok(on_backend!(conn, |conn| query.load::<Row>(conn).await)?)
 }
 
 async fn list(conn: &mut Conn, mac: &dyn RowMac) -> Result<Vec<StoredIssuer>, StoreError> {
-    let rows = rows(conn).await?.into_iter().filter_map(|row| row_mac::check(row, mac));
-    rows.map(StoredIssuer::try_from).collect()
+    row_mac::listed(rows(conn).await?, mac)
 }
 
 async fn find(
@@ -149,7 +140,7 @@ async fn find(
 ) -> Result<Option<StoredIssuer>, StoreError> {
     let query = issuers::table.find(id.as_str());
     let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
-    row.and_then(|row| row_mac::check(row, mac)).map(StoredIssuer::try_from).transpose()
+    row_mac::found(row, mac)
 }
 
 impl TryFrom<Row> for StoredIssuer {

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use crate::backend::{Conn, on_backend};
 use crate::ledger::encoding::Encoder;
 use crate::readers::read;
-use crate::row_mac::{self, Authenticated, Checked, RefusedRow};
+use crate::row_mac::{self, Authenticated, Checked};
 use crate::schema::meta;
 use crate::{ChangeKind, RowMac, Store, StoreError, Tx, text};
 
@@ -54,7 +54,7 @@ impl Tx {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = meta, primary_key(key))]
-struct Row {
+pub(crate) struct Row {
     key: String,
     value: String,
     mac: Vec<u8>,
@@ -77,14 +77,9 @@ impl Authenticated for Row {
     }
 }
 
-/// The rows that do not check.
-pub(crate) async fn refused(
-    conn: &mut Conn,
-    mac: &dyn RowMac,
-) -> Result<Vec<RefusedRow>, StoreError> {
+pub(crate) async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
     let query = meta::table.order(meta::key);
-    let rows = on_backend!(conn, |conn| query.load::<Row>(conn).await)?;
-    Ok(row_mac::refused(&rows, mac))
+    Ok(on_backend!(conn, |conn| query.load::<Row>(conn).await)?)
 }
 
 fn checked(row: Option<Row>, mac: &dyn RowMac) -> Checked<String> {

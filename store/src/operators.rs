@@ -9,7 +9,7 @@ use segura_model::{OperatorId, OperatorName, Role, Timestamp};
 use crate::backend::{Conn, on_backend};
 use crate::ledger::encoding::Encoder;
 use crate::readers::read;
-use crate::row_mac::{self, Authenticated, RefusedRow};
+use crate::row_mac::{self, Authenticated};
 use crate::schema::operators;
 use crate::{ChangeKind, RowMac, Store, StoreError, Tx};
 
@@ -142,7 +142,7 @@ impl Tx {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = operators)]
-struct Row {
+pub(crate) struct Row {
     id: String,
     name: String,
     role: String,
@@ -176,15 +176,7 @@ impl Authenticated for Row {
     }
 }
 
-/// The rows that do not check.
-pub(crate) async fn refused(
-    conn: &mut Conn,
-    mac: &dyn RowMac,
-) -> Result<Vec<RefusedRow>, StoreError> {
-    Ok(row_mac::refused(&rows(conn).await?, mac))
-}
-
-async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
+pub(crate) async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
     let query = operators::table.order(operators::name);
     Ok(on_backend!(conn, |conn| query.load::<Row>(conn).await)?)
 }
@@ -201,7 +193,7 @@ async fn find_by_hash(
 ) -> Result<Option<StoredOperator>, StoreError> {
     let query = operators::table.filter(operators::token_hash.eq(hash.as_slice()));
     let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
-    row.and_then(|row| row_mac::check(row, mac)).map(StoredOperator::try_from).transpose()
+    row_mac::found(row, mac)
 }
 
 async fn find_by_id(
@@ -211,7 +203,7 @@ async fn find_by_id(
 ) -> Result<Option<StoredOperator>, StoreError> {
     let query = operators::table.find(id.to_string());
     let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
-    row.and_then(|row| row_mac::check(row, mac)).map(StoredOperator::try_from).transpose()
+    row_mac::found(row, mac)
 }
 
 async fn any(conn: &mut Conn) -> Result<bool, StoreError> {
@@ -221,8 +213,7 @@ async fn any(conn: &mut Conn) -> Result<bool, StoreError> {
 }
 
 async fn list(conn: &mut Conn, mac: &dyn RowMac) -> Result<Vec<StoredOperator>, StoreError> {
-    let rows = rows(conn).await?.into_iter().filter_map(|row| row_mac::check(row, mac));
-    rows.map(StoredOperator::try_from).collect()
+    row_mac::listed(rows(conn).await?, mac)
 }
 
 impl Row {

@@ -8,7 +8,7 @@ use segura_model::{IssuerId, PolicyName, Timestamp};
 use crate::backend::{Conn, on_backend};
 use crate::ledger::encoding::Encoder;
 use crate::readers::read;
-use crate::row_mac::{self, Authenticated, RefusedRow};
+use crate::row_mac::{self, Authenticated};
 use crate::schema::policies;
 use crate::{ChangeKind, RowMac, Store, StoreError, Tx, text};
 
@@ -87,7 +87,7 @@ impl Tx {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = policies, primary_key(name))]
-struct Row {
+pub(crate) struct Row {
     name: String,
     issuer: String,
     body: String,
@@ -131,22 +131,13 @@ impl Authenticated for Row {
     }
 }
 
-/// The rows that do not check.
-pub(crate) async fn refused(
-    conn: &mut Conn,
-    mac: &dyn RowMac,
-) -> Result<Vec<RefusedRow>, StoreError> {
-    Ok(row_mac::refused(&rows(conn).await?, mac))
-}
-
-async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
+pub(crate) async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
     let query = policies::table.order(policies::name);
     Ok(on_backend!(conn, |conn| query.load::<Row>(conn).await)?)
 }
 
 async fn list(conn: &mut Conn, mac: &dyn RowMac) -> Result<Vec<StoredPolicy>, StoreError> {
-    let rows = rows(conn).await?.into_iter().filter_map(|row| row_mac::check(row, mac));
-    rows.map(StoredPolicy::try_from).collect()
+    row_mac::listed(rows(conn).await?, mac)
 }
 
 async fn find(
@@ -156,7 +147,7 @@ async fn find(
 ) -> Result<Option<StoredPolicy>, StoreError> {
     let query = policies::table.find(name.as_str());
     let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
-    row.and_then(|row| row_mac::check(row, mac)).map(StoredPolicy::try_from).transpose()
+    row_mac::found(row, mac)
 }
 
 impl TryFrom<Row> for StoredPolicy {

@@ -48,11 +48,11 @@ pub enum Checked<T> {
 impl Store {
     /// Every row that does not check, in all tables that decide trust.
     pub async fn refused_rows(&self, mac: &dyn RowMac) -> Result<Vec<RefusedRow>, StoreError> {
-        let mut all = read!(self, |conn| issuers::refused(conn, mac))?;
-        all.extend(read!(self, |conn| issuer_keys::refused(conn, mac))?);
-        all.extend(read!(self, |conn| policies::refused(conn, mac))?);
-        all.extend(read!(self, |conn| operators::refused(conn, mac))?);
-        all.extend(read!(self, |conn| meta::refused(conn, mac))?);
+        let mut all = refused(&read!(self, |conn| issuers::rows(conn))?, mac);
+        all.extend(refused(&read!(self, |conn| issuer_keys::rows(conn))?, mac));
+        all.extend(refused(&read!(self, |conn| policies::rows(conn))?, mac));
+        all.extend(refused(&read!(self, |conn| operators::rows(conn))?, mac));
+        all.extend(refused(&read!(self, |conn| meta::rows(conn))?, mac));
         Ok(all)
     }
 }
@@ -90,8 +90,26 @@ pub(crate) fn check<R: Authenticated>(row: R, mac: &dyn RowMac) -> Option<R> {
     None
 }
 
+/// What is kept of a row that was found, if it checks.
+pub(crate) fn found<R, T>(row: Option<R>, mac: &dyn RowMac) -> Result<Option<T>, StoreError>
+where
+    R: Authenticated,
+    T: TryFrom<R, Error = StoreError>,
+{
+    row.and_then(|row| check(row, mac)).map(T::try_from).transpose()
+}
+
+/// What is kept of those rows that check.
+pub(crate) fn listed<R, T>(rows: Vec<R>, mac: &dyn RowMac) -> Result<Vec<T>, StoreError>
+where
+    R: Authenticated,
+    T: TryFrom<R, Error = StoreError>,
+{
+    rows.into_iter().filter_map(|row| check(row, mac)).map(T::try_from).collect()
+}
+
 /// Those of the rows that do not check.
-pub(crate) fn refused<R: Authenticated>(rows: &[R], mac: &dyn RowMac) -> Vec<RefusedRow> {
+fn refused<R: Authenticated>(rows: &[R], mac: &dyn RowMac) -> Vec<RefusedRow> {
     let refused = rows.iter().filter(|row| !is_authentic(*row, mac));
     refused.map(|row| RefusedRow { table: R::TABLE, id: row.id().to_owned() }).collect()
 }
