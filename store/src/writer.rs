@@ -8,6 +8,7 @@
 mod arrays;
 mod batch;
 mod entry;
+mod failure;
 mod figures;
 mod line;
 mod order;

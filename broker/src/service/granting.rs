@@ -6,22 +6,20 @@
 //! durable. What the writer calls stale is decided anew from the first step, the token
 //! included. Values are wiped when they are dropped, on every way out.
 
-use std::sync::Arc;
+mod earlier;
 
 use segura_model::api::{SecretFault, SecretFaultKind};
 use segura_model::audit::{self, Actor, Event, Record};
 use segura_model::policy::{Decision, NotGranted, Outcome, evaluate};
 use segura_model::wanted::WantedSecret;
-use segura_model::{
-    Class, Classify, PolicyName, SecretPath, SecretText, SessionId, Spend, Timestamp, Workload,
-};
+use segura_model::{Class, Classify, SecretPath, SecretText, SessionId, Spend, Timestamp};
 use segura_store::{
-    ChangeNumber, Commit, Entry, Receipt, SessionStep, Spend as SpendStep, SpentToken, StoreError,
+    ChangeNumber, Commit, Entry, Receipt, SessionStep, Spend as SpendStep, StoreError,
 };
 use segura_vault::{SecretsError, SessionTokenError};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::earlier::Earlier;
 use super::admission::{AdmissionError, admit};
 use super::opening::{self, NotOpened, OpenedSecret};
 use super::refusals::{Blame, Case, CaseStanding, Refusal, Refusing, Turned, Verdict};
@@ -148,17 +146,6 @@ async fn attempt(
 enum Step {
     Done(Box<Grant>),
     Repeat(Earlier),
-}
-
-/// What repeats an answer: kept beside the spent token. Never a secret.
-#[derive(Serialize, Deserialize)]
-struct Earlier {
-    session: SessionId,
-    opened_at: Timestamp,
-    expires_at: Timestamp,
-    change: i64,
-    policies: Vec<PolicyName>,
-    versions: Vec<u32>,
 }
 
 /// One decision, from one snapshot.
@@ -310,41 +297,6 @@ impl Attempt<'_> {
             Ok(Turned::Overtaken(now)) => GrantError::Overtaken(now),
             Err(error) => GrantError::Store(error),
         }
-    }
-}
-
-impl Earlier {
-    fn of(session: &Session, secrets: &[OpenedSecret]) -> Self {
-        Self {
-            session: session.id,
-            opened_at: session.opened_at,
-            expires_at: session.expires_at,
-            change: session.change.0,
-            policies: session.policies.clone(),
-            versions: secrets.iter().map(|secret| secret.sealed.version()).collect(),
-        }
-    }
-
-    fn session(&self, workload: Workload) -> Session {
-        Session {
-            id: self.session,
-            opened_at: self.opened_at,
-            expires_at: self.expires_at,
-            change: ChangeNumber(self.change),
-            policies: self.policies.clone(),
-            workload,
-        }
-    }
-
-    fn to_text(&self) -> String {
-        serde_json::to_string(self).expect("ids and numbers are JSON")
-    }
-
-    fn parse(spent: &SpentToken) -> Result<Self, GrantError> {
-        serde_json::from_str(&spent.answer).map_err(|error| {
-            let source = Arc::new(error);
-            GrantError::Store(StoreError::Corrupt { what: "the answer of a spent token", source })
-        })
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::batch::Batch;
 use super::entry::Commit;
+use super::failure::{Failure, passes};
 use super::figures::WriterFigures;
 use super::line::Line;
 use super::order::Order;
@@ -362,43 +362,10 @@ impl Task {
     }
 }
 
-/// Why orders could not be written.
-struct Failure {
-    /// The orders, if it may help to try them one by one.
-    orders: Vec<Order>,
-    error: StoreError,
-    /// Whether it is something that passes, rather than a fault of an order.
-    passes: bool,
-}
-
-impl Failure {
-    fn for_all(error: StoreError) -> Self {
-        Self { orders: Vec::new(), error, passes: true }
-    }
-}
-
 fn refuse(replies: Vec<Reply>, error: &StoreError) {
     for reply in replies {
         drop(reply.send(Err(error.clone())));
     }
-}
-
-/// Whether the same statements can succeed later.
-///
-/// diesel has no kind for a deadlock (40P01), and the text of the error is in the server's
-/// language; so every error of no known kind is tried again.
-fn passes(error: &DieselError) -> bool {
-    matches!(
-        error,
-        DieselError::DatabaseError(
-            DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::ReadOnlyTransaction
-                | DatabaseErrorKind::SerializationFailure
-                | DatabaseErrorKind::UnableToSendCommand
-                | DatabaseErrorKind::Unknown,
-            _,
-        ) | DieselError::RollbackTransaction
-    )
 }
 
 /// Resolves once it is told to stop; never if the one who would tell is gone.
