@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use acceptance::World;
-use acceptance::node::free_port;
+use acceptance::node::{ReservedPort, reserved_port};
 use anyhow::{Context, ensure};
 use serde::Serialize;
 use tempfile::TempDir;
@@ -39,6 +39,7 @@ pub(crate) struct Running {
     name: Name,
     /// The floor's database and certificate.
     _folder: Option<TempDir>,
+    _port: Option<ReservedPort>,
 }
 
 impl Running {
@@ -66,13 +67,14 @@ impl Running {
         BufReader::new(output).read_line(&mut port)?;
         let port = port.trim().parse().context("the floor does not start")?;
         let target = Target { port, authority };
-        Ok(Self { child, target, name: Name::Floor, _folder: Some(folder) })
+        Ok(Self { child, target, name: Name::Floor, _folder: Some(folder), _port: None })
     }
 
     /// The release binary, over plain HTTP, on the data of a world whose own servers have
     /// stopped. `preload` is a library that is loaded before all others.
     pub(crate) fn segura(world: &World, preload: Option<&Path>) -> anyhow::Result<Self> {
-        let port = free_port();
+        let reserved = reserved_port();
+        let port = reserved.port();
         let log = std::fs::File::create(world.path("bench.log"))?;
         let mut command = acceptance::segura();
         command
@@ -87,7 +89,7 @@ impl Running {
         }
         let child = command.spawn()?;
         let target = Target { port, authority: None };
-        Ok(Self { child, target, name: Name::Segura, _folder: None })
+        Ok(Self { child, target, name: Name::Segura, _folder: None, _port: Some(reserved) })
     }
 
     /// Wait for the first answer.

@@ -1,18 +1,20 @@
 //! One running server process.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+pub use segura_broker::net::ReservedPort;
 
 use crate::cli::segura;
 
 /// A server that runs; killed when dropped.
 pub struct Node {
     child: Child,
-    port: u16,
-    metrics_port: u16,
+    port: Arc<ReservedPort>,
+    metrics_port: ReservedPort,
     log: PathBuf,
 }
 
@@ -23,9 +25,7 @@ pub struct Start<'a> {
     /// Where it logs to.
     pub log: &'a Path,
     /// The port it serves on.
-    pub port: u16,
-    /// The port of its metrics.
-    pub metrics_port: u16,
+    pub port: Arc<ReservedPort>,
     /// More arguments.
     pub flags: &'a [String],
     /// Its environment, beside what every command of the harness has.
@@ -38,14 +38,15 @@ const PATIENCE: Duration = Duration::from_mins(1);
 impl Node {
     /// Start `segura server` on this configuration and wait until it answers; when it ends
     /// or does not answer in time, that with its log.
-    pub async fn start(start: &Start<'_>) -> Result<Self, String> {
-        let Start { config, log, port, metrics_port, flags, env } = *start;
+    pub async fn start(start: Start<'_>) -> Result<Self, String> {
+        let Start { config, log, port, flags, env } = start;
+        let metrics_port = reserved_port();
         let output = File::options().create(true).append(true).open(log).expect("a log file");
         let child = segura()
             .args(["server", "--config"])
             .arg(config)
-            .arg(format!("--listen=127.0.0.1:{port}"))
-            .arg(format!("--set=server.metrics_listen=127.0.0.1:{metrics_port}"))
+            .arg(format!("--listen=127.0.0.1:{}", port.port()))
+            .arg(format!("--set=server.metrics_listen=127.0.0.1:{}", metrics_port.port()))
             .args(flags)
             .env("RUST_BACKTRACE", "1")
             .envs(env.iter().cloned())
@@ -60,13 +61,18 @@ impl Node {
     }
 
     /// The port it serves on.
-    pub const fn port(&self) -> u16 {
-        self.port
+    pub fn port(&self) -> u16 {
+        self.port.port()
+    }
+
+    /// That port, to be held for the server that comes after this one.
+    pub fn hold_port(&self) -> Arc<ReservedPort> {
+        Arc::clone(&self.port)
     }
 
     /// The port of its metrics.
     pub const fn metrics_port(&self) -> u16 {
-        self.metrics_port
+        self.metrics_port.port()
     }
 
     /// Its process id.
@@ -95,7 +101,7 @@ impl Node {
 
     async fn wait_until_it_answers(&mut self) -> Result<(), String> {
         let started = Instant::now();
-        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+        while tokio::net::TcpStream::connect(("127.0.0.1", self.port.port())).await.is_err() {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(format!("the server ended with {status}:\n{}", self.log()));
             }
@@ -115,11 +121,11 @@ impl Drop for Node {
     }
 }
 
-/// A port that is free now. The gap until it is taken is the kernel's to keep: it
-/// hands out other ports first.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("loopback has a free port")
-        .port()
+/// A port that nobody else takes while it is held.
+///
+/// # Panics
+///
+/// If loopback has no port left.
+pub fn reserved_port() -> ReservedPort {
+    ReservedPort::take().expect("loopback has a free port")
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 use crate::cli::{Run, segura};
 use crate::database::Database;
 use crate::issuer::TokenIssuer;
-use crate::node::{Node, Start, free_port};
+use crate::node::{Node, ReservedPort, Start, reserved_port};
 
 /// The audience of every world.
 pub const AUDIENCE: &str = "https://segura.test";
@@ -101,7 +102,7 @@ impl World {
 
     /// The same; when the server does not start, why.
     pub async fn try_add_node(&mut self) -> Result<(), String> {
-        let node = self.start_node(self.nodes.len(), free_port()).await?;
+        let node = self.start_node(self.nodes.len(), Arc::new(reserved_port())).await?;
         self.nodes.push(node);
         // The authority is the database's: other servers on it have the same.
         if self.nodes.len() == 1 && !self.authority().exists() {
@@ -113,7 +114,7 @@ impl World {
     /// Stop one server with SIGTERM, let its clients wait, and start it again on its port.
     pub async fn restart_node(&mut self, place: usize) {
         let node = self.nodes.remove(place);
-        let port = node.port();
+        let port = node.hold_port();
         let code =
             tokio::task::spawn_blocking(move || node.stop()).await.expect("it is waited for");
         assert_eq!(code, Some(0), "a stop by SIGTERM is a clean end");
@@ -124,20 +125,19 @@ impl World {
     /// Kill one server and start it again on its port.
     pub async fn crash_node(&mut self, place: usize) {
         let node = self.nodes.remove(place);
-        let port = node.port();
+        let port = node.hold_port();
         node.kill();
         let node = self.start_node(place, port).await.unwrap_or_else(|why| panic!("{why}"));
         self.nodes.insert(place, node);
     }
 
-    async fn start_node(&self, place: usize, port: u16) -> Result<Node, String> {
+    async fn start_node(&self, place: usize, port: Arc<ReservedPort>) -> Result<Node, String> {
         let flags: Vec<String> =
             self.settings.iter().map(|setting| format!("--set={setting}")).collect();
-        Node::start(&Start {
+        Node::start(Start {
             config: &self.config(),
             log: &self.path(&format!("node-{place}.log")),
             port,
-            metrics_port: free_port(),
             flags: &flags,
             env: &self.env,
         })

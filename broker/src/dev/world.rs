@@ -19,6 +19,7 @@ use super::issuers::{self, Issuers};
 use super::mint::{self, Mint};
 use crate::config::{Config, ConfigErrors};
 use crate::local::{LocalError, Sources, initialise};
+use crate::net::ReservedPort;
 use crate::service::authority::AuthorityError;
 use crate::service::trust::TrustError;
 use crate::startup::{self, Server, StartError, World};
@@ -108,6 +109,7 @@ pub struct DevWorld {
     server: Server,
     issuers: (TcpListener, Data<Issuers>),
     mint: (UnixListener, Arc<Mint>),
+    _reserved: Option<ReservedPort>,
 }
 
 impl DevWorld {
@@ -115,7 +117,8 @@ impl DevWorld {
     pub async fn make(options: DevOptions) -> Result<Self, DevError> {
         let DevOptions { folder, port, clock, random } = options;
         make_folder(&folder)?;
-        let port = if port == 0 { free_port()? } else { port };
+        let reserved = if port == 0 { Some(reserve()?) } else { None };
+        let port = reserved.as_ref().map_or(port, ReservedPort::port);
         let facts = Facts {
             url: format!("https://127.0.0.1:{port}"),
             ca_cert: folder.join("ca.pem"),
@@ -145,7 +148,8 @@ impl DevWorld {
         let mint = Mint { issuers: issuers.clone(), clock, random };
         let socket =
             mint::listen(&facts.socket).map_err(at(&facts.socket.display().to_string()))?;
-        Ok(Self { facts, server, issuers: (listener, issuers), mint: (socket, Arc::new(mint)) })
+        let (issuers, mint) = ((listener, issuers), (socket, Arc::new(mint)));
+        Ok(Self { facts, server, issuers, mint, _reserved: reserved })
     }
 
     /// Where everything is.
@@ -180,10 +184,9 @@ fn make_folder(path: &Path) -> Result<(), DevError> {
     std::fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(io())
 }
 
-/// The kernel hands out other ports before it comes back to this one.
-fn free_port() -> Result<u16, DevError> {
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    Ok(address.map_err(at("a loopback port"))?.port())
+/// The broker's port stands in its certificate before it can be listened on.
+fn reserve() -> Result<ReservedPort, DevError> {
+    ReservedPort::take().map_err(at("a loopback port"))
 }
 
 fn config(facts: &Facts, port: u16) -> Result<Config, DevError> {

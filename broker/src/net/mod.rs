@@ -7,6 +7,7 @@ mod issuer_files;
 mod listener;
 mod network;
 mod proxy;
+mod reserved;
 mod stream;
 
 pub use admission::{Admission, Ticket};
@@ -16,4 +17,5 @@ pub use issuer_files::{IssuerFiles, OutsideFolders};
 pub use listener::{ListenError, listen};
 pub use network::{Network, NetworkError};
 pub use proxy::{OutboundProxy, ProxyError};
+pub use reserved::ReservedPort;
 pub use stream::Stream;

@@ -1,8 +1,10 @@
 //! How long a job waits for a broker that is away.
 
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use segura_broker::net::ReservedPort;
 use serde_json::json;
 
 use crate::fake::{Fake, Instead, TOKEN};
@@ -10,9 +12,9 @@ use crate::{VALUE, exec, run, segura};
 
 #[test]
 fn a_broker_that_is_not_there_is_waited_for_as_long_as_was_said() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr();
+    let nobody = ReservedPort::take().expect("a port");
     let mut broker = Fake::with_value(VALUE);
-    broker.url = format!("http://{}", port.expect("an address"));
+    broker.url = format!("http://127.0.0.1:{}", nobody.port());
     let started = Instant::now();
     let run = run(exec(&broker, "a > P").env("SEGURA_TIMEOUT", "2s").arg("true"));
     let took = started.elapsed();
@@ -38,8 +40,8 @@ fn a_broker_that_says_nothing_is_not_waited_for_twice() {
 
 #[test]
 fn a_broker_that_comes_back_in_time_is_found() {
-    let address = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr();
-    let address = address.expect("an address");
+    let reserved = ReservedPort::take().expect("a port");
+    let address = SocketAddr::from(([127, 0, 0, 1], reserved.port()));
     let late = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_secs(1));
         Fake::at(address, json!({ "value": VALUE }))

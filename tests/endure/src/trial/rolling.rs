@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use acceptance::node::free_port;
+use acceptance::node::{ReservedPort, reserved_port};
 use acceptance::wire::Wire;
 use acceptance::{Database, World};
 use anyhow::{Context, ensure};
@@ -55,7 +55,7 @@ async fn run(course: &Course<'_>, report: &mut Report) -> anyhow::Result<()> {
     balancer.wait_until_it_answers().await?;
 
     let since = SystemClock.now().0;
-    let stream = Stream::start(&scene.jobs, balancer.port);
+    let stream = Stream::start(&scene.jobs, balancer.port.port());
     for cycle in 1..=cycles {
         for node in 0..2 {
             tokio::time::sleep(Duration::from_millis(700)).await;
@@ -231,13 +231,13 @@ impl Worker {
 /// haproxy, passing connections on to whichever server says that it is ready.
 struct Balancer {
     child: Child,
-    port: u16,
+    port: ReservedPort,
     socket: PathBuf,
 }
 
 impl Balancer {
     fn start(scene: &Scene) -> anyhow::Result<Self> {
-        let port = free_port();
+        let port = reserved_port();
         let socket = scene.world.path("haproxy.sock");
         let server = |node| format!("    server s{node} 127.0.0.1:{} check\n", scene.port(node));
         let config = scene.world.write(
@@ -246,9 +246,10 @@ impl Balancer {
                 "global\n    stats socket {}\ndefaults\n    mode tcp\n    timeout connect 5s\n    \
                  timeout check 5s\n    timeout client 2m\n    \
                  timeout server 2m\n    retries 3\n    option redispatch\nlisten segura\n    \
-                 bind 127.0.0.1:{port}\n    balance roundrobin\n    option httpchk GET /readyz\n    \
+                 bind 127.0.0.1:{}\n    balance roundrobin\n    option httpchk GET /readyz\n    \
                  default-server inter {CHECK_MS}ms fall 1 rise 1\n{}{}",
                 socket.display(),
+                port.port(),
                 server(0),
                 server(1)
             ),
@@ -286,7 +287,7 @@ impl Balancer {
     async fn wait_until_it_answers(&self) -> anyhow::Result<()> {
         for _ in 0..100 {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            let Ok(mut wire) = Wire::connect(self.port).await else { continue };
+            let Ok(mut wire) = Wire::connect(self.port.port()).await else { continue };
             if wire.ask(b"GET /healthz HTTP/1.1\r\nhost: trial\r\n\r\n").await.is_ok() {
                 return Ok(());
             }
