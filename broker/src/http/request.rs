@@ -15,6 +15,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::ConnectionType;
+use actix_web::http::header::HeaderValue;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, ResponseError};
@@ -35,9 +36,10 @@ pub(in crate::http) use line::noted_caller;
 /// Wrap a request; to be used with `middleware::from_fn`.
 pub async fn wrap<B: MessageBody + 'static>(
     edge: Data<Edge>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    detach(&mut request);
     let mut line = Line::start(&edge, &request);
     let serving = idle::serving(&request);
     if let Err(error) = screen(&request, &edge) {
@@ -73,6 +75,19 @@ pub async fn wrap<B: MessageBody + 'static>(
             Err(InternalError::from_response("refused", response).into())
         }
     }
+}
+
+/// Let go of the buffer that the request came in.
+///
+/// The framework keeps the heads of finished requests to use them again, and a value in
+/// them would keep the whole buffer: bodies with secrets as well, until after the
+/// connection has ended. What is freed is wiped.
+fn detach(request: &mut ServiceRequest) {
+    request.head_mut().headers.retain(|_, value| {
+        // What was a value is one; should it not be, it goes.
+        let copy = HeaderValue::from_bytes(value.as_bytes());
+        copy.map(|copy| *value = copy).is_ok()
+    });
 }
 
 /// Refuse what must not reach routing.
