@@ -13,6 +13,7 @@ mod figures;
 mod line;
 mod order;
 mod postgres;
+mod since;
 mod sqlite;
 mod start;
 mod task;

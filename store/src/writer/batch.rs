@@ -12,6 +12,7 @@ use segura_model::Timestamp;
 use super::entry::{Commit, SpentToken};
 use super::figures::WriterFigures;
 use super::order::{Order, Step};
+use super::since::Since;
 use super::tip::{Placed, Tip};
 use crate::ledger::encoding::{Hash, Prepared};
 use crate::spent_tokens::{Key, Spent};
@@ -58,14 +59,22 @@ impl Batch {
         self.orders
     }
 
-    /// First question: which were decided under another number than `number`?
-    pub(super) fn judge_number(&mut self, number: i64) {
+    /// The oldest number before `number` that an order was decided under, if any was.
+    pub(super) fn oldest_before(&self, number: i64) -> Option<i64> {
+        let decided = self.orders.iter().filter_map(|order| order.decided_at);
+        decided.filter(|decided| *decided < number).min()
+    }
+
+    /// First question: for which did something change since they were decided? `since`
+    /// tells what changed after the oldest of them, up to `number`.
+    pub(super) fn judge_number(&mut self, number: i64, since: &Since) {
         self.number = number;
         self.lost.clear();
         self.spent.clear();
         for (order, fate) in self.orders.iter().zip(&mut self.fates) {
             *fate = match order.decided_at {
-                Some(decided) if decided != number => Fate::Stale,
+                Some(decided) if decided > number => Fate::Stale,
+                Some(decided) if decided < number && since.concerns(order, decided) => Fate::Stale,
                 _ => Fate::Written,
             };
         }

@@ -14,6 +14,7 @@ use futures::try_join;
 
 use super::arrays::{AddTallies, InsertPaths, InsertRecords, InsertSessions, Rows, SpendTokens};
 use super::batch::{Batch, SessionState};
+use super::since::{self, Since};
 use super::tip::{Placed, Tip};
 use super::{Attempt, Shared};
 use crate::ledger::encoding::Prepared;
@@ -95,7 +96,11 @@ async fn insert_all(
 /// Ask the three questions.
 async fn judge(conn: &mut AsyncPgConnection, batch: &mut Batch) -> QueryResult<()> {
     let ((), number) = try_join!(begin(conn), number(conn))?;
-    batch.judge_number(number);
+    let since = match batch.oldest_before(number) {
+        Some(oldest) => since::load_postgres(conn, oldest, number).await?,
+        None => Since::default(),
+    };
+    batch.judge_number(number, &since);
     let mut states = HashMap::new();
     // Those that end are locked first and for longer; both in order of their ids.
     states.extend(session_states(conn, batch.ends(), Lock::End).await?);

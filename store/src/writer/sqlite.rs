@@ -13,6 +13,7 @@ use diesel::upsert::excluded;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
 use super::batch::Batch;
+use super::since::{self, Since};
 use super::tip::{Placed, Tip};
 use super::{Attempt, Shared};
 use crate::ledger::encoding::Prepared;
@@ -112,7 +113,12 @@ fn judge(conn: &mut SqliteConnection, batch: &mut Batch) -> QueryResult<()> {
     let number = change_number::table.find(1).select(change_number::number);
     // Not `first`: its LIMIT is a parameter, for which SQLite prepares a statement anew each
     // time it is bound.
-    batch.judge_number(number.get_result::<i64>(conn)?);
+    let number = number.get_result::<i64>(conn)?;
+    let since = match batch.oldest_before(number) {
+        Some(oldest) => since::load_sqlite(conn, oldest, number)?,
+        None => Since::default(),
+    };
+    batch.judge_number(number, &since);
     let mut states = HashMap::new();
     for id in batch.ends().into_iter().chain(batch.checks()) {
         let state = sessions::table

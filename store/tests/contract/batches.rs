@@ -2,9 +2,9 @@
 
 use segura_model::SessionId;
 use segura_store::ledger::LedgerFilter;
-use segura_store::{ChangeNumber, Commit, Entry, SessionStep, StoreError, Tx};
+use segura_store::{ChangeNumber, Commit, Entry, Retention, SessionStep, StoreError, Tx};
 
-use crate::on_each_backend;
+use crate::{on_each_backend, secrets};
 use crate::world::{Chance, NOON, QUEUE, World, delivery, done, new_session, read_record, send};
 
 on_each_backend! {
@@ -23,6 +23,34 @@ on_each_backend! {
         let now = ChangeNumber(decided_at.0 + 1);
         assert_eq!(world.writer.submit(entry).await.unwrap(), Commit::Stale { now });
         assert_eq!(world.records().await, records);
+    }
+
+    async fn a_change_of_a_secret_concerns_those_who_name_it(world: &World) {
+        let decided_at = Some(world.store.change_number().await.unwrap());
+        let entry = Entry { decided_at, records: vec![read_record()], ..Entry::default() };
+        secrets::add_wrapping_key(world).await;
+        let decided_at = Some(world.store.change_number().await.unwrap());
+        let later = Entry { decided_at, ..entry.clone() };
+        assert!(matches!(world.writer.submit(entry).await, Ok(Commit::Stale { .. })));
+
+        for number in 1..=3 {
+            secrets::add(world, "db/other", number).await;
+        }
+        done(world.writer.submit(later.clone()).await);
+        secrets::add(world, "db/prod", 1).await;
+        secrets::add(world, "db/other", 4).await;
+        assert!(matches!(world.writer.submit(later).await, Ok(Commit::Stale { .. })));
+    }
+
+    async fn a_feed_that_does_not_tell_all_concerns_everybody(world: &World) {
+        secrets::add_wrapping_key(world).await;
+        let decided_at = Some(world.store.change_number().await.unwrap());
+        let entry = Entry { decided_at, records: vec![read_record()], ..Entry::default() };
+        secrets::add(world, "db/other", 1).await;
+        world.clock.advance(100);
+        let forget = Retention { sessions: 10, changes: 10 };
+        world.writer.purge(forget).await.unwrap();
+        assert!(matches!(world.writer.submit(entry).await, Ok(Commit::Stale { .. })));
     }
 
     async fn a_change_between_two_batches_makes_the_later_one_stale(world: &World) {

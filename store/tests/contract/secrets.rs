@@ -18,14 +18,16 @@ fn version(path: SecretPath, version: u32) -> NewVersion {
     }
 }
 
-async fn add_wrapping_key(world: &World) {
+/// Add the wrapping key that [`add`] names.
+pub(crate) async fn add_wrapping_key(world: &World) {
     let key = WrappingKey { id: "wk1".to_owned(), wrapped: vec![9], seals: 0, made_at: NOON };
     let added =
         world.writer.run(move |tx| Box::pin(async move { tx.wrapping_key_add(&key).await }));
     added.await.unwrap();
 }
 
-async fn add(world: &World, secret: &str, number: u32) -> VersionAdded {
+/// Add a version of a secret.
+pub(crate) async fn add(world: &World, secret: &str, number: u32) -> VersionAdded {
     let new = version(path(secret), number);
     let added: Result<_, StoreError> = world
         .writer
