@@ -53,11 +53,11 @@ on_each_database! {
     async fn a_rotation_in_flight_ends_with_the_credential_that_began_it(database: Database) {
         let world = World::start_plain(database).await;
         let (leaked, new) = (world.path("leaked.token"), world.path("new.token"));
-        let token = |path| std::fs::read_to_string(path).unwrap().trim().to_owned();
+        let token = |path| std::fs::read_to_string(path).expect("a credential").trim().to_owned();
         world.administer(&["operator", "add", "bob", "--role", "admin", "--credential-file", &text(&leaked)]);
 
         let port = world.nodes()[0].port();
-        let mut thief = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut thief = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
         let body = r#"{"ttl":"366d"}"#;
         let head = format!(
             "POST /api/v2/sys/operators/bob/rotate HTTP/1.1\r\nHost: x\r\n\
@@ -66,21 +66,21 @@ on_each_database! {
             token(&leaked),
             body.len(),
         );
-        thief.write_all(head.as_bytes()).unwrap();
+        thief.write_all(head.as_bytes()).expect("sent");
         // It was let in, and its body is awaited from now on.
         let mut going_on = [0; 25];
-        thief.read_exact(&mut going_on).unwrap();
+        thief.read_exact(&mut going_on).expect("let in");
         assert_eq!(&going_on, b"HTTP/1.1 100 Continue\r\n\r\n");
         world.administer(&["operator", "rotate", "bob", "--credential-file", &text(&new)]);
-        thief.write_all(body.as_bytes()).unwrap();
+        thief.write_all(body.as_bytes()).expect("sent");
         let mut answer = String::new();
-        thief.read_to_string(&mut answer).unwrap();
+        thief.read_to_string(&mut answer).expect("an answer");
 
         assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
         assert!(answer.contains("operator-unknown") && !answer.contains("sgo_"), "{answer}");
-        let mut wire = Wire::connect(port).await.unwrap();
+        let mut wire = Wire::connect(port).await.expect("it listens");
         for (path, expected) in [(&leaked, 401), (&new, 200)] {
-            let reply = wire.ask(&get("/api/v2/sys/self", &token(path))).await.unwrap();
+            let reply = wire.ask(&get("/api/v2/sys/self", &token(path))).await.expect("an answer");
             assert_eq!(reply.status, expected, "{}", path.display());
         }
     }
