@@ -7,8 +7,6 @@
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
-use diesel::SqliteConnection;
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::runtime::Handle;
 
@@ -20,7 +18,7 @@ pub(crate) enum Conn {
     /// PostgreSQL.
     Postgres(AsyncPgConnection),
     /// SQLite, on a thread that may block.
-    Sqlite(SyncConnectionWrapper<SqliteConnection>),
+    Sqlite(sqlite::SqliteConn),
 }
 
 /// Compile one diesel statement against each backend's own connection type. The second form

@@ -12,9 +12,6 @@ type Source = Arc<dyn std::error::Error + Send + Sync>;
 /// Why the store could not do what was asked.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Who asked for a change is no longer who it was when the request was let in.
-    #[error("this operator was removed, or has another role now")]
-    ActorGone,
     /// The write queue is full: try again later.
     #[error("the write queue is full")]
     Busy,
@@ -36,6 +33,12 @@ pub enum StoreError {
     /// A cursor that no page gave.
     #[error("this is not a cursor: use the `next` of a page, or leave it out")]
     Cursor,
+    /// What a request was let in with does not hold any more.
+    #[error(
+        "this credential was rotated, removed or has expired, or its operator has another role, \
+         since the request came: nothing was done"
+    )]
+    CredentialGone,
     /// The database refused a statement.
     #[error("the database refused a statement")]
     Database(#[source] Source),
@@ -111,11 +114,11 @@ pub enum StoreError {
 impl Classify for StoreError {
     fn class(&self) -> Class {
         match self {
-            Self::ActorGone => Class::unauthenticated("operator-unknown"),
             Self::Busy => Class::unavailable("store-busy"),
             Self::BusyReaders => Class::unavailable("store-readers-busy"),
             Self::Conflict(_) => Class::conflict("already-exists"),
             Self::Corrupt { .. } => Class::internal("store-corrupt"),
+            Self::CredentialGone => Class::unauthenticated("operator-unknown"),
             Self::Cursor => Class::bad_request("cursor-invalid"),
             Self::Database(_) => Class::internal("store-failed"),
             Self::DiskFull(_) => Class::unavailable("disk-full"),

@@ -42,7 +42,7 @@ pub use issuer_keys::IssuerKeys;
 pub use issuers::StoredIssuer;
 pub use keyring::{KeyringMade, WrappingKey};
 pub use ledger::{Head, HeadMac, LedgerFilter, LedgerPage, LedgerRow, Receipt};
-pub use operators::StoredOperator;
+pub use operators::{ShownCredential, StoredOperator};
 pub use policies::StoredPolicy;
 pub use purge::{Purged, Retention};
 pub use row_mac::{Checked, RefusedRow, RowMac};

@@ -3,7 +3,6 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use segura_model::audit::Actor;
 use segura_model::{OperatorId, OperatorName, Role, Timestamp};
 
 use crate::backend::{Conn, on_backend};
@@ -30,6 +29,29 @@ pub struct StoredOperator {
     pub created_at: Timestamp,
     /// When the token was last made anew.
     pub rotated_at: Timestamp,
+}
+
+/// The credential that a request was let in with. A write asks for it again inside its own
+/// transaction: a request can be in flight for as long as its body takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownCredential {
+    /// Whose it is.
+    pub id: OperatorId,
+    /// The operator's name.
+    pub name: OperatorName,
+    /// The role that it was let in with.
+    pub role: Role,
+    /// The keyed hash of the token: after a rotation it is another.
+    pub token_hash: [u8; 32],
+}
+
+impl ShownCredential {
+    /// Whether the operator, as stored, still has this credential and role, and it works.
+    pub fn is_good_for(&self, stored: &StoredOperator, now: Timestamp) -> bool {
+        (stored.id, stored.role) == (self.id, self.role)
+            && stored.token_hash == self.token_hash
+            && stored.expires_at > now
+    }
 }
 
 impl Store {
@@ -74,13 +96,14 @@ impl Tx {
         row.map(StoredOperator::try_from).transpose()
     }
 
-    /// Demand that who acts is still there. A request outlives neither the removal of its
-    /// operator nor a change of its role.
-    pub async fn actor_demand(&mut self, actor: &Actor) -> Result<(), StoreError> {
-        let Actor::Operator { id, name, role } = actor else { return Ok(()) };
-        match self.operator_find(name).await? {
-            Some(found) if (found.id, found.role) == (*id, *role) => Ok(()),
-            _ => Err(StoreError::ActorGone),
+    /// Demand that what a request was let in with still holds. A request outlives neither
+    /// its operator nor its credential: one that was rotated away, perhaps because it had
+    /// leaked, finishes nothing that it began, least of all its own rotation.
+    pub async fn credential_demand(&mut self, shown: &ShownCredential) -> Result<(), StoreError> {
+        let now = self.now();
+        match self.operator_find(&shown.name).await? {
+            Some(found) if shown.is_good_for(&found, now) => Ok(()),
+            _ => Err(StoreError::CredentialGone),
         }
     }
 

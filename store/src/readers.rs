@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::StoreError;
 use crate::backend::{Conn, Connector, Purpose};
@@ -19,36 +19,51 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Readers {
     connector: Arc<Connector>,
     idle: Mutex<Vec<Conn>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 /// A connection for one read. Dropped without [`give_back`](Self::give_back), as when the
-/// read is abandoned half-way, it is closed.
+/// read is abandoned half-way, it is closed once the database is done with the statement:
+/// until then it counts, so that callers who come and go cannot pile up statements.
 pub(crate) struct Reader<'a> {
-    conn: Conn,
+    /// The connection, and its place among the readers'.
+    held: Option<(Conn, OwnedSemaphorePermit)>,
     reused: bool,
     readers: &'a Readers,
-    _permit: SemaphorePermit<'a>,
 }
 
 impl Readers {
     /// A pool of at most `size` connections, none of them made yet.
     pub(crate) fn new(connector: Arc<Connector>, size: usize) -> Self {
-        Self { connector, idle: Mutex::default(), permits: Semaphore::new(size.max(1)) }
+        Self { connector, idle: Mutex::default(), permits: Arc::new(Semaphore::new(size.max(1))) }
     }
 
     /// A connection to read with.
     pub(crate) async fn take(&self) -> Result<Reader<'_>, StoreError> {
-        let permit = tokio::time::timeout(PATIENCE, self.permits.acquire()).await;
+        let permit =
+            tokio::time::timeout(PATIENCE, Arc::clone(&self.permits).acquire_owned()).await;
         let permit =
             permit.map_err(|_| StoreError::BusyReaders)?.map_err(|_| StoreError::Stopped)?;
         let idle = self.idle().pop();
         let reused = idle.is_some();
-        let conn = match idle {
-            Some(conn) => conn,
-            None => self.connector.connect(Purpose::Read).await?,
+        let held = match idle {
+            Some(conn) => (conn, permit),
+            None => self.connect(permit).await?,
         };
-        Ok(Reader { conn, reused, readers: self, _permit: permit })
+        Ok(Reader { held: Some(held), reused, readers: self })
+    }
+
+    /// A new connection. It is made to the end, and counts until then, whoever goes away.
+    async fn connect(
+        &self,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<(Conn, OwnedSemaphorePermit), StoreError> {
+        let connector = Arc::clone(&self.connector);
+        let connecting = self
+            .connector
+            .runtime()
+            .spawn(async move { Ok((connector.connect(Purpose::Read).await?, permit)) });
+        connecting.await.map_err(|_| StoreError::Stopped)?
     }
 
     /// Close every idle connection.
@@ -64,12 +79,16 @@ impl Readers {
 impl Reader<'_> {
     /// The connection.
     pub(crate) fn conn(&mut self) -> &mut Conn {
-        &mut self.conn
+        let held = self.held.as_mut();
+        &mut held.expect("it is held until it is given back").0
     }
 
     /// Put the connection back for the next read.
-    pub(crate) fn give_back(self) {
-        self.readers.idle().push(self.conn);
+    pub(crate) fn give_back(mut self) {
+        if let Some((conn, permit)) = self.held.take() {
+            self.readers.idle().push(conn);
+            drop(permit);
+        }
     }
 
     /// Whether the read failed only because the connection had died while idle. Such a
@@ -79,12 +98,25 @@ impl Reader<'_> {
             self.give_back();
             return false;
         }
-        if self.conn.run("SELECT 1").await.is_ok() {
+        if self.conn().run("SELECT 1").await.is_ok() {
             self.give_back();
             return false;
         }
         self.readers.clear();
+        self.held = None;
         self.reused
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let Some((mut conn, permit)) = self.held.take() else { return };
+        self.readers.connector.runtime().spawn(async move {
+            // Statements of one connection run one after the other. Whether this one fails
+            // does not matter: the connection is closed.
+            let _ = conn.run("SELECT 1").await;
+            drop((conn, permit));
+        });
     }
 }
 

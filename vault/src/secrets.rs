@@ -12,10 +12,10 @@ mod sealed;
 use std::sync::Arc;
 
 use segura_model::audit::{Record, ReleasedPath};
-use segura_model::{OperatorName, Random, SecretPath, Timestamp};
+use segura_model::{Random, SecretPath, Timestamp};
 use segura_store::{
-    BoxFuture, ListedSecret, NewVersion, Store, StoreError, Tx, VersionAdded, VersionSummary,
-    WrappingKey, Writer,
+    BoxFuture, ListedSecret, NewVersion, ShownCredential, Store, StoreError, Tx, VersionAdded,
+    VersionSummary, WrappingKey, Writer,
 };
 
 use crate::envelope::{Envelopes, OpenFault};
@@ -45,7 +45,7 @@ pub struct PutSecret {
     /// What else to write about the secret.
     pub meta: MetaChange,
     /// The operator who writes.
-    pub by: OperatorName,
+    pub by: ShownCredential,
 }
 
 /// The secrets of one broker. Clones share keys and connections.
@@ -122,16 +122,16 @@ impl Secrets {
         &self,
         path: SecretPath,
         change: MetaChange,
-        by: OperatorName,
+        by: ShownCredential,
         mut record: Record,
     ) -> Result<(), SecretsError> {
         change.check()?;
         let work = async move |tx: &mut Tx| {
-            tx.actor_demand(&record.actor).await?;
+            tx.credential_demand(&by).await?;
             let head = tx.secret_head(&path).await?;
             let head = head.ok_or_else(|| SecretsError::NotFound(path.clone()))?;
             let meta = change.apply(head.meta);
-            tx.secret_meta_set(&path, &meta, by.as_str(), record.at).await?;
+            tx.secret_meta_set(&path, &meta, by.name.as_str(), record.at).await?;
             record.paths = vec![ReleasedPath { path, version: Some(head.version), fields: vec![] }];
             Ok(tx.record(&record)?)
         };
@@ -145,12 +145,12 @@ impl Secrets {
     pub async fn remove(
         &self,
         path: SecretPath,
-        by: OperatorName,
+        by: ShownCredential,
         mut record: Record,
     ) -> Result<(), SecretsError> {
         let work = async move |tx: &mut Tx| {
-            tx.actor_demand(&record.actor).await?;
-            if !tx.secret_remove(&path, by.as_str(), record.at).await? {
+            tx.credential_demand(&by).await?;
+            if !tx.secret_remove(&path, by.name.as_str(), record.at).await? {
                 return Err(SecretsError::NotFound(path));
             }
             record.paths = vec![ReleasedPath { path, version: None, fields: vec![] }];
@@ -243,7 +243,7 @@ struct PutUnit {
 
 impl PutUnit {
     async fn run(mut self, tx: &mut Tx) -> Result<(u32, Kek), SecretsError> {
-        tx.actor_demand(&self.record.actor).await?;
+        tx.credential_demand(&self.put.by).await?;
         let version = self.claim_version(tx).await?;
         let kek = self.claim_kek(tx).await?;
         self.add_version(tx, version, &kek).await?;
@@ -303,7 +303,7 @@ impl PutUnit {
             wrapped_key: sealed.wrapped_key,
             wrapping_key: sealed.kek.to_string(),
             created_at: self.record.at,
-            created_by: by.to_string(),
+            created_by: by.name.to_string(),
         };
         match tx.secret_version_add(&row).await? {
             VersionAdded::Added => Ok(()),
@@ -326,7 +326,7 @@ impl PutUnit {
         let head = tx.secret_head(path).await?;
         let head = head.ok_or_else(|| SecretsError::NotFound(path.clone()))?;
         let meta = self.put.meta.clone().apply(head.meta);
-        tx.secret_meta_set(path, &meta, self.put.by.as_str(), self.record.at).await?;
+        tx.secret_meta_set(path, &meta, self.put.by.name.as_str(), self.record.at).await?;
         Ok(())
     }
 }

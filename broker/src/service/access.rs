@@ -8,6 +8,7 @@
 
 use segura_model::audit::Actor;
 use segura_model::{OperatorId, OperatorName, Role, Timestamp};
+use segura_store::ShownCredential;
 
 const ADMIN: &[Role] = &[Role::Admin];
 const ADMIN_AUDITOR: &[Role] = &[Role::Admin, Role::Auditor];
@@ -109,6 +110,8 @@ pub struct Operator {
     pub name: OperatorName,
     /// Its role.
     pub role: Role,
+    /// The keyed hash of its credential, which every write asks for again.
+    pub token_hash: [u8; 32],
     /// When its credential stops working.
     pub expires_at: Timestamp,
 }
@@ -117,6 +120,13 @@ impl Operator {
     /// Whether it may.
     pub fn may(&self, permission: Permission) -> bool {
         permission.roles().contains(&self.role)
+    }
+}
+
+impl From<&Operator> for ShownCredential {
+    fn from(operator: &Operator) -> Self {
+        let Operator { id, name, role, token_hash, expires_at: _ } = operator.clone();
+        Self { id, name, role, token_hash }
     }
 }
 

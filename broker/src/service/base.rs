@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use segura_model::audit::{Actor, Event, Outcome, Record};
 use segura_model::{Classify, Clock, Random, RequestId};
-use segura_store::{BoxFuture, Commit, Entry, Store, StoreError, Tx, Writer};
+use segura_store::{BoxFuture, Commit, Entry, ShownCredential, Store, StoreError, Tx, Writer};
 use segura_vault::{Keyring, Secrets, SecretsError, SessionTokens, TrustMac};
 
 use super::access::Operator;
@@ -69,7 +69,7 @@ enum Undone<E> {
 impl<E: From<StoreError>> From<StoreError> for Undone<E> {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::ActorGone => Self::Gone,
+            StoreError::CredentialGone => Self::Gone,
             other => Self::Failed(other.into()),
         }
     }
@@ -117,8 +117,8 @@ impl Core {
         record
     }
 
-    /// Run an operator's unit of work, unless the operator was removed, or given another
-    /// role, since its request was let in.
+    /// Run an operator's unit of work, unless its credential was rotated, removed or ran out,
+    /// or it was given another role, since its request was let in.
     pub(crate) async fn run_by<T, E, F>(
         &self,
         by: &Operator,
@@ -130,10 +130,10 @@ impl Core {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let actor = Actor::from(by);
+        let shown = ShownCredential::from(by);
         let unit = self.writer.run(move |tx| {
             Box::pin(async move {
-                tx.actor_demand(&actor).await.map_err(Undone::from)?;
+                tx.credential_demand(&shown).await.map_err(Undone::from)?;
                 work(tx).await.map_err(Undone::Failed)
             })
         });
@@ -144,21 +144,23 @@ impl Core {
         }
     }
 
-    /// Write an operator's entry on the hot path, unless the operator was removed, or given
-    /// another role, since its request was let in.
+    /// Write an operator's entry on the hot path, unless its credential was rotated, removed
+    /// or ran out, or it was given another role, since its request was let in.
     ///
-    /// Both raise the change number: who is there under the number that the entry is
-    /// written under, is there when it is written.
+    /// All but the time raise the change number: what is there under the number that the
+    /// entry is written under, is there when it is written. The time is asked right before.
     pub(crate) async fn submit_by(
         &self,
         by: &Operator,
         origin: Origin,
         mut entry: Entry,
     ) -> Result<Commit, StoreError> {
+        let shown = ShownCredential::from(by);
         for _ in 0..TRIES {
             entry.decided_at = Some(self.store().change_number().await?);
             let found = self.store().operator_find_by_id(by.id, &*self.row_mac).await?;
-            if found.is_none_or(|found| found.role != by.role) {
+            let now = self.clock.now();
+            if !found.is_some_and(|found| shown.is_good_for(&found, now)) {
                 return Err(self.refuse_gone(by, origin).await);
             }
             match self.writer.submit(entry.clone()).await? {
@@ -169,12 +171,12 @@ impl Core {
         Err(StoreError::Busy)
     }
 
-    /// Write down that an operator is not there any more.
+    /// Write down that an operator's credential does not hold any more.
     pub(crate) async fn refuse_gone(&self, by: &Operator, origin: Origin) -> StoreError {
-        let class = StoreError::ActorGone.class();
+        let class = StoreError::CredentialGone.class();
         let tried = "do anything any more";
         match self.refusals.operator(origin, by, class, tried).await {
-            Ok(_) => StoreError::ActorGone,
+            Ok(_) => StoreError::CredentialGone,
             Err(error) => error,
         }
     }

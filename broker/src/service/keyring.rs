@@ -118,9 +118,10 @@ impl KeyringService {
     }
 
     /// Give the keyring a generation in place of this one, and then the wrapping key one that
-    /// is sealed under it. Done when both seal; goes on if the caller goes away. Each
-    /// generation is one of few for good, so that a request that comes twice must not roll
-    /// twice.
+    /// is sealed under it. Done when both seal; goes on if the caller goes away, and if its
+    /// credential does: the roll was allowed as a whole when it began, and half of one helps
+    /// nobody. Each generation is one of few for good, so that a request that comes twice
+    /// must not roll twice.
     pub async fn roll(
         &self,
         replaces: u32,
@@ -235,7 +236,7 @@ impl KeyringService {
         let maker = self.core.vault.wrapping_key_maker();
         let mut record =
             self.core.record(Event::KeyringRoll, Outcome::Changed, Actor::from(by), origin);
-        let unit = self.core.run_by(by, origin, move |tx| {
+        let unit = self.core.writer.run(move |tx| {
             Box::pin(async move {
                 let id = Secrets::wrapping_key_roll(tx, maker, record.at).await?;
                 record.detail = json!({ "wrapping_key": id });

@@ -133,7 +133,7 @@ impl SecretService {
         let fields = Fields::new(put.fields.into_inner())?;
         let record = self.record(Event::SecretPut, Outcome::Changed, by, origin);
         let expected_version = put.expected_version;
-        let put = PutSecret { path, fields, expected_version, meta, by: by.name.clone() };
+        let put = PutSecret { path, fields, expected_version, meta, by: by.into() };
         let version = self.written(self.core.vault.put(put, record).await, by, origin).await?;
         self.core.catch_up().await;
         Ok(version)
@@ -216,7 +216,7 @@ impl SecretService {
     ) -> Result<(), SecretServiceError> {
         self.authorise(by, Verb::Remove, Some(&path), origin).await?;
         let record = self.record(Event::SecretRemove, Outcome::Changed, by, origin);
-        let removed = self.core.vault.remove(path, by.name.clone(), record).await;
+        let removed = self.core.vault.remove(path, by.into(), record).await;
         self.written(removed, by, origin).await?;
         self.core.catch_up().await;
         Ok(())
@@ -234,7 +234,7 @@ impl SecretService {
         Ok(self.operators.demand(by, verb.permission(), origin).await?)
     }
 
-    /// What came of a write; that its operator is gone is written down.
+    /// What came of a write; that its credential is gone is written down.
     async fn written<T>(
         &self,
         result: Result<T, SecretsError>,
@@ -242,7 +242,7 @@ impl SecretService {
         origin: Origin,
     ) -> Result<T, SecretServiceError> {
         match result {
-            Err(SecretsError::Store(StoreError::ActorGone)) => {
+            Err(SecretsError::Store(StoreError::CredentialGone)) => {
                 Err(self.core.refuse_gone(by, origin).await.into())
             }
             other => Ok(other?),

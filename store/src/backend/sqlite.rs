@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
+use tokio::runtime::Handle;
 
 use super::Purpose;
-use crate::StoreError;
+use crate::{BoxFuture, StoreError};
 
 const SETTINGS: &str = "
     PRAGMA busy_timeout = 5000;
@@ -34,6 +35,33 @@ const READER: &str = "
     PRAGMA cache_size = -4096;
     PRAGMA query_only = ON;
 ";
+
+/// A connection, on a thread that may block.
+pub(crate) type SqliteConn = SyncConnectionWrapper<SqliteConnection, Threads>;
+
+/// The threads that may block, of the store's own runtime.
+///
+/// Ours, because diesel-async's waits for the statement when its caller goes away, and
+/// panics where it may not wait: on a worker of the server. Here a caller that goes away
+/// lets the statement run to its end; who wants the connection after it waits for that.
+pub(crate) struct Threads(Handle);
+
+impl SpawnBlocking for Threads {
+    fn spawn_blocking<'a, R>(
+        &mut self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> BoxFuture<'a, Result<R, Box<dyn std::error::Error + Send + Sync + 'static>>>
+    where
+        R: Send + 'static,
+    {
+        let running = self.0.spawn_blocking(task);
+        Box::pin(async move { Ok(running.await?) })
+    }
+
+    fn get_runtime() -> Self {
+        Self(Handle::current())
+    }
+}
 
 /// A database file.
 #[derive(Clone)]
@@ -61,11 +89,8 @@ impl Target {
         options.open(&self.path).map(drop).map_err(|source| self.io(source))
     }
 
-    /// Open the file, which must exist.
-    pub(crate) fn connect(
-        &self,
-        purpose: Purpose,
-    ) -> Result<SyncConnectionWrapper<SqliteConnection>, StoreError> {
+    /// Open the file, which must exist; on the store's runtime.
+    pub(crate) fn connect(&self, purpose: Purpose) -> Result<SqliteConn, StoreError> {
         std::fs::metadata(&self.path).map_err(|source| self.io(source))?;
         let mut conn = SqliteConnection::establish(&self.text).map_err(StoreError::unreachable)?;
         conn.batch_execute(SETTINGS)?;

@@ -10,19 +10,19 @@ use std::sync::Arc;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
 use super::batch::Batch;
 use super::since::{self, Since};
 use super::tip::{Placed, Tip};
 use super::{Attempt, Shared};
+use crate::backend::sqlite::SqliteConn;
 use crate::ledger::encoding::Prepared;
 use crate::schema::{chains, change_number, ledger, ledger_paths, sessions, spent_tokens, tallies};
 use crate::spent_tokens as spent;
 
 /// Try to write a batch. `None` when the thread panicked, and the batch with it.
 pub(super) async fn attempt(
-    conn: &mut SyncConnectionWrapper<SqliteConnection>,
+    conn: &mut SqliteConn,
     mut batch: Batch,
     tip: Tip,
     shared: Arc<Shared>,
@@ -36,7 +36,7 @@ pub(super) async fn attempt(
 
 /// Write placed records and the new head, in the transaction that a unit of work has open.
 pub(super) async fn insert(
-    conn: &mut SyncConnectionWrapper<SqliteConnection>,
+    conn: &mut SqliteConn,
     records: Vec<Prepared>,
     placed: Placed,
     shared: Arc<Shared>,

@@ -3,8 +3,8 @@
 use segura_model::issuer::KeySource;
 use segura_model::{Algorithm, IssuerEntry, OperatorId, Role, Spend, Timestamp};
 use segura_store::{
-    Certificate, CertificateRole, IssuerKeys, KeyringMade, StoreError, StoredIssuer,
-    StoredOperator, StoredPolicy, Tx, WrappingKey,
+    Certificate, CertificateRole, IssuerKeys, KeyringMade, ShownCredential, StoreError,
+    StoredIssuer, StoredOperator, StoredPolicy, Tx, WrappingKey,
 };
 
 use crate::on_each_backend;
@@ -164,6 +164,38 @@ on_each_backend! {
             .await;
         assert!(removed.unwrap());
         assert_eq!(world.store.operator_find_by_hash(&[4; 32], &TestMac).await.unwrap(), None);
+    }
+
+    async fn a_credential_that_was_rotated_or_expired_holds_no_more(world: &World) {
+        let alice = operator("alice", 1);
+        let bob = StoredOperator { expires_at: NOON, ..operator("bob", 2) };
+        let shown = |of: &StoredOperator| ShownCredential {
+            id: of.id,
+            name: of.name.clone(),
+            role: of.role,
+            token_hash: of.token_hash,
+        };
+        let (first, expired) = (shown(&alice), shown(&bob));
+        let second = ShownCredential { token_hash: [4; 32], ..first.clone() };
+        let other_role = ShownCredential { role: Role::Auditor, ..second.clone() };
+        let judged: Result<_, StoreError> = world
+            .writer
+            .run(move |tx| {
+                Box::pin(async move {
+                    tx.operator_add(&alice).await?;
+                    tx.operator_add(&bob).await?;
+                    let mut judged = vec![tx.credential_demand(&first).await.is_ok()];
+                    tx.operator_rotate(&alice.name, &[4; 32], NOON.plus(9), NOON).await?;
+                    for shown in [first, second.clone(), other_role, expired] {
+                        judged.push(tx.credential_demand(&shown).await.is_ok());
+                    }
+                    tx.operator_remove(&alice.name).await?;
+                    judged.push(tx.credential_demand(&second).await.is_ok());
+                    Ok(judged)
+                })
+            })
+            .await;
+        assert_eq!(judged.unwrap(), [true, false, true, false, false, false]);
     }
 
     async fn of_two_inits_one_wins(world: &World) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures::FutureExt;
 use segura_model::{Clock, SecretText, Timestamp};
 use segura_store::{DatabaseUrl, Entry, OpenMode, Store, StoreError, Writer, WriterOptions};
 
@@ -154,6 +155,22 @@ async fn a_database_that_lost_commits_gets_a_new_chain() {
 }
 
 on_each_backend! {
+    async fn a_caller_that_goes_away_during_a_read_harms_nothing(world: &World) {
+        let store = world.store.clone();
+        // As on a worker of the server: a runtime of one thread, on which nothing may block.
+        let worker = std::thread::spawn(move || {
+            let worker = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            worker.unwrap().block_on(async {
+                for _ in 0..100 {
+                    // Few are done at once.
+                    let _ = store.ping().now_or_never();
+                    store.ping().await.unwrap();
+                }
+            });
+        });
+        tokio::task::spawn_blocking(move || worker.join().unwrap()).await.unwrap();
+    }
+
     /// The same, found by a unit of work: it fails, and the next one must not.
     async fn a_unit_of_work_that_finds_commits_lost_fails_alone(world: &World) {
         done(world.writer.submit(delivery(1, 1)).await);

@@ -1,5 +1,10 @@
-//! Operators: a second `init`, roles, recovery.
+//! Operators: a second `init`, roles, recovery, a credential that leaked.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use acceptance::wire::{Wire, get};
+use acceptance::world::text;
 use acceptance::{Run, World, on_each_database, segura};
 
 on_each_database! {
@@ -41,5 +46,42 @@ on_each_database! {
         assert_eq!(as_author(&["secret", "ls"]).code, 3, "a removed operator is nobody");
         let read = world.administer(&["secret", "get", "db/prod/password"]).stdout;
         assert_eq!(read.trim_end(), "for admins only");
+    }
+}
+
+on_each_database! {
+    async fn a_rotation_in_flight_ends_with_the_credential_that_began_it(database: Database) {
+        let world = World::start_plain(database).await;
+        let (leaked, new) = (world.path("leaked.token"), world.path("new.token"));
+        let token = |path| std::fs::read_to_string(path).expect("a credential").trim().to_owned();
+        world.administer(&["operator", "add", "bob", "--role", "admin", "--credential-file", &text(&leaked)]);
+
+        let port = world.nodes()[0].port();
+        let mut thief = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+        let body = r#"{"ttl":"366d"}"#;
+        let head = format!(
+            "POST /api/v2/sys/operators/bob/rotate HTTP/1.1\r\nHost: x\r\n\
+             Authorization: Bearer {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n",
+            token(&leaked),
+            body.len(),
+        );
+        thief.write_all(head.as_bytes()).expect("sent");
+        // It was let in, and its body is awaited from now on.
+        let mut going_on = [0; 25];
+        thief.read_exact(&mut going_on).expect("let in");
+        assert_eq!(&going_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        world.administer(&["operator", "rotate", "bob", "--credential-file", &text(&new)]);
+        thief.write_all(body.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        thief.read_to_string(&mut answer).expect("an answer");
+
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+        assert!(answer.contains("operator-unknown") && !answer.contains("sgo_"), "{answer}");
+        let mut wire = Wire::connect(port).await.expect("it listens");
+        for (path, expected) in [(&leaked, 401), (&new, 200)] {
+            let reply = wire.ask(&get("/api/v2/sys/self", &token(path))).await.expect("an answer");
+            assert_eq!(reply.status, expected, "{}", path.display());
+        }
     }
 }

@@ -8,7 +8,7 @@ use segura_model::audit::Event;
 use segura_store::{BoxFuture, NewVersion, StoreError, VersionAdded};
 use segura_vault::{Edit, MetaChange, OpenFault, PutSecret, SEAL_BOUND, SecretsError};
 
-use world::{NOON, on_each_database, operator, path, record, secret, value};
+use world::{NOON, by, on_each_database, path, record, secret, value};
 
 #[test]
 fn what_is_written_is_read_and_recorded() {
@@ -106,7 +106,7 @@ fn a_removed_secret_is_gone_and_its_numbers_are_not_given_again() {
         world.put("a", "one").await.unwrap();
         let old = world.current("a").await.unwrap();
         let remove = async |at: &str| {
-            world.secrets.remove(path(at), operator(), record(Event::SecretRemove)).await
+            world.secrets.remove(path(at), by(), record(Event::SecretRemove)).await
         };
         remove("a").await.unwrap();
         assert!(world.current("a").await.is_none());
@@ -210,7 +210,7 @@ fn metadata_is_kept_by_a_write_that_does_not_mention_it() {
         assert!(matches!(error, SecretsError::Expired { at, .. } if at == NOON.plus(100)));
         let change = MetaChange { expires_at: Edit::Clear, ..MetaChange::default() };
         let described = record(Event::SecretPut);
-        world.secrets.describe(path("a"), change, operator(), described).await.unwrap();
+        world.secrets.describe(path("a"), change, by(), described).await.unwrap();
         let sealed = world.current("a").await.unwrap();
         assert_eq!(value(&world.secrets.open(&sealed, NOON.plus(100)).unwrap()), "two");
         assert_eq!(sealed.head().meta.owner.as_deref(), Some("payments"));
@@ -243,7 +243,7 @@ fn no_value_reaches_the_disk_or_the_ledger_in_the_clear() {
     on_each_database(async |world| {
         const CANARY: &str = "canary-91c4-in-the-clear";
         world.put("a", CANARY).await.unwrap();
-        world.secrets.remove(path("a"), operator(), record(Event::SecretRemove)).await.unwrap();
+        world.secrets.remove(path("a"), by(), record(Event::SecretRemove)).await.unwrap();
         world.put("a", CANARY).await.unwrap();
         let ledger = format!("{:?}", world.records(Event::SecretPut).await);
         assert!(!ledger.contains(CANARY));

@@ -8,8 +8,8 @@ use segura_model::{
     ManualClock, OperatorId, OperatorName, Role, SecretPath, SecretText, Timestamp,
 };
 use segura_store::{
-    DatabaseUrl, LedgerFilter, OpenMode, OpenOptions, Store, StoredOperator, Writer, WriterOptions,
-    WriterTask,
+    DatabaseUrl, LedgerFilter, OpenMode, OpenOptions, ShownCredential, Store, StoredOperator,
+    Writer, WriterOptions, WriterTask,
 };
 use segura_vault::{
     Fields, Keyring, LedgerMac, MetaChange, PutSecret, SealedSecret, Secrets, SecretsError,
@@ -99,7 +99,7 @@ pub(crate) fn secret(at: &str, value: &str) -> PutSecret {
         fields: Fields::new([field].into()).unwrap(),
         expected_version: None,
         meta: MetaChange::default(),
-        by: operator(),
+        by: by(),
     }
 }
 
@@ -131,6 +131,12 @@ fn maria() -> StoredOperator {
         created_at: NOON,
         rotated_at: NOON,
     }
+}
+
+/// The credential that every write is asked with.
+pub(crate) fn by() -> ShownCredential {
+    let StoredOperator { id, name, role, token_hash, .. } = maria();
+    ShownCredential { id, name, role, token_hash }
 }
 
 pub(crate) fn operator() -> OperatorName {

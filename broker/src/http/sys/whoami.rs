@@ -7,6 +7,6 @@ use crate::service::access::Operator;
 
 /// Show the operator who asks.
 pub(super) async fn self_show(operator: Operator) -> Json<SelfAnswer> {
-    let Operator { id, name, role, expires_at } = operator;
+    let Operator { id, name, role, expires_at, .. } = operator;
     Json(SelfAnswer { id, name, role, expires_at })
 }

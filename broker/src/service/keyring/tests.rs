@@ -93,6 +93,28 @@ async fn a_roll_that_comes_twice_rolls_once() {
 }
 
 #[tokio::test]
+async fn a_roll_is_finished_though_its_credential_is_rotated_meanwhile() {
+    let guarded = Guarded::new().await;
+    let (world, admin) = (&guarded.world, &guarded.world.admin);
+    let node = guarded.node("guard.key").await;
+    let node = KeyringService { settled: Duration::from_secs(1), ..node };
+    let rotated = async {
+        while world.records(Event::KeyringRoll).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let name = admin.name.clone();
+        world.app.operators.rotate(name, None, admin, origin()).await.unwrap();
+        assert_eq!(world.records(Event::KeyringRoll).await.len(), 1, "it is half done");
+    };
+    let (rolled, ()) = tokio::join!(node.roll(1, admin, origin()), rotated);
+    rolled.unwrap();
+    let records = world.records(Event::KeyringRoll).await;
+    assert_eq!((records.len(), &records[1].actor), (2, &Actor::from(admin)));
+    let again = node.roll(2, admin, origin()).await.unwrap_err();
+    assert_eq!(again.class(), Class::unauthenticated("operator-unknown"), "none is begun");
+}
+
+#[tokio::test]
 async fn a_roll_during_a_start_is_followed() {
     let guarded = Guarded::new().await;
     guarded.roll_elsewhere(NOON).await;

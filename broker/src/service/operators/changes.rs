@@ -143,8 +143,8 @@ pub(super) fn stored(
 
 /// An operator as services know it.
 pub(super) fn operator(stored: StoredOperator) -> Operator {
-    let StoredOperator { id, name, role, expires_at, .. } = stored;
-    Operator { id, name, role, expires_at }
+    let StoredOperator { id, name, role, token_hash, expires_at, .. } = stored;
+    Operator { id, name, role, token_hash, expires_at }
 }
 
 /// What the ledger says of an operator.

@@ -4,7 +4,7 @@ use segura_model::api::EpochScope;
 use segura_model::audit::{Actor, Event};
 use segura_model::duration::Seconds;
 use segura_model::policy::PolicyDraft;
-use segura_model::{Classify, Clock, OperatorName, Role, SecretText};
+use segura_model::{Class, Classify, Clock, OperatorName, Role, SecretText};
 use segura_vault::SystemRandom;
 
 use super::{OperatorsError, recover};
@@ -66,9 +66,10 @@ async fn a_rotated_token_works_and_the_old_one_does_not() {
     assert_eq!(own.operator.expires_at, found.expires_at);
     let admin = operators.rotate(name("root"), None, &world.admin, origin()).await.unwrap();
     assert_eq!(admin.operator.expires_at, world.clock.now().plus(90 * 24 * 3600));
-    operators.rotate(author.name.clone(), None, &world.admin, origin()).await.unwrap();
+    let root = admin.operator;
+    operators.rotate(author.name.clone(), None, &root, origin()).await.unwrap();
     let forever = Some(Seconds::new(400 * 24 * 3600));
-    let error = operators.rotate(author.name, forever, &world.admin, origin()).await.unwrap_err();
+    let error = operators.rotate(author.name, forever, &root, origin()).await.unwrap_err();
     assert!(matches!(error, OperatorsError::Life));
 }
 
@@ -80,15 +81,16 @@ async fn the_last_administrator_stays() {
     world.operator(Role::Author).await;
     let remove = operators.remove(root.clone(), &world.admin, origin()).await;
     assert!(matches!(remove, Err(OperatorsError::LastAdmin(_))));
-    let (other, _) = world.operator(Role::Admin).await;
+    world.operator(Role::Admin).await;
     // An administrator whose token has expired helps nobody.
     world.clock.advance(89 * 24 * 3600);
-    operators.rotate(root.clone(), None, &world.admin, origin()).await.unwrap();
+    let rotated = operators.rotate(root.clone(), None, &world.admin, origin()).await;
+    let admin = rotated.unwrap().operator;
     world.clock.advance(2 * 24 * 3600);
-    let remove = operators.remove(root.clone(), &world.admin, origin()).await;
+    let remove = operators.remove(root.clone(), &admin, origin()).await;
     assert!(matches!(remove, Err(OperatorsError::LastAdmin(_))));
-    operators.rotate(name("an-admin"), None, &world.admin, origin()).await.unwrap();
-    operators.remove(root.clone(), &world.admin, origin()).await.unwrap();
+    let other = operators.rotate(name("an-admin"), None, &admin, origin()).await.unwrap().operator;
+    operators.remove(root.clone(), &admin, origin()).await.unwrap();
     let gone = operators.remove(root, &other, origin()).await;
     assert!(matches!(gone, Err(OperatorsError::NotFound(_))));
 }
@@ -167,26 +169,50 @@ async fn a_request_does_not_outlive_its_operator() {
     let world = World::with_job().await;
     let (author, _) = world.operator(Role::Author).await;
     world.app.operators.remove(name("an-author"), &world.admin, origin()).await.unwrap();
+    assert_eq!(writes(&world, &author).await, ["operator-unknown"; 5]);
+    assert_eq!(world.records(Event::Refusal).await.len(), 5);
+    assert_eq!(world.records(Event::SecretRemove).await.len(), 0);
+
+    // One of the same name is another.
+    let (app, path) = (&world.app, || "new/one".parse().unwrap());
+    let (namesake, _) = world.operator(Role::Author).await;
+    assert!(app.secrets.put(path(), put_of(&[("value", "x")]), &author, origin()).await.is_err());
+    app.secrets.put(path(), put_of(&[("value", "x")]), &namesake, origin()).await.unwrap();
+}
+
+/// Try all kinds of writes as this operator; the codes of the refusals.
+async fn writes(world: &World, by: &Operator) -> [&'static str; 5] {
     let (app, path) = (&world.app, || "new/one".parse().unwrap());
     let drafts = PolicyDraft::parse_documents(DEPLOY).unwrap();
-    let apply = app.trust.policies_apply(drafts, Run::Real, &author, origin()).await;
-    let put = app.secrets.put(path(), put_of(&[("value", "x")]), &author, origin()).await;
-    let remove = app.secrets.remove("app/login".parse().unwrap(), &author, origin()).await;
-    let raise = app.epochs.raise(EpochScope::All, &author, origin()).await;
-    let rotate = app.operators.rotate(name("an-author"), None, &author, origin()).await;
-    let codes = [
+    let apply = app.trust.policies_apply(drafts, Run::Real, by, origin()).await;
+    let put = app.secrets.put(path(), put_of(&[("value", "x")]), by, origin()).await;
+    let remove = app.secrets.remove("app/login".parse().unwrap(), by, origin()).await;
+    let raise = app.epochs.raise(EpochScope::All, by, origin()).await;
+    let rotate = app.operators.rotate(by.name.clone(), None, by, origin()).await;
+    [
         apply.unwrap_err().class().code,
         put.unwrap_err().class().code,
         remove.unwrap_err().class().code,
         raise.unwrap_err().class().code,
         rotate.unwrap_err().class().code,
-    ];
-    assert_eq!(codes, ["operator-unknown"; 5]);
-    assert_eq!(world.records(Event::Refusal).await.len(), 5);
-    assert_eq!(world.records(Event::SecretRemove).await.len(), 0);
+    ]
+}
 
-    // One of the same name is another.
-    let (namesake, _) = world.operator(Role::Author).await;
-    assert!(app.secrets.put(path(), put_of(&[("value", "x")]), &author, origin()).await.is_err());
-    app.secrets.put(path(), put_of(&[("value", "x")]), &namesake, origin()).await.unwrap();
+#[tokio::test]
+async fn a_request_does_not_outlive_its_credential() {
+    let world = World::with_job().await;
+    let (leaked, _) = world.operator(Role::Admin).await;
+    let operators = &world.app.operators;
+    let answer = operators.rotate(leaked.name.clone(), None, &world.admin, origin()).await;
+    let new = answer.unwrap();
+    assert_eq!(writes(&world, &leaked).await, ["operator-unknown"; 5]);
+    let read = world.app.secrets.read("app/login".parse().unwrap(), &leaked, origin()).await;
+    assert_eq!(read.unwrap_err().class(), Class::unauthenticated("operator-unknown"));
+    assert_eq!(who(&world, &new.token).await.unwrap(), new.operator, "it is still the only one");
+    assert_eq!(world.records(Event::Refusal).await.len(), 6);
+    assert_eq!(world.records(Event::SecretRead).await.len(), 0);
+
+    // Nor does it renew itself when its time is over.
+    world.clock.advance(90 * 24 * 3600);
+    assert_eq!(writes(&world, &new.operator).await, ["operator-unknown"; 5]);
 }

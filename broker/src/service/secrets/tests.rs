@@ -35,7 +35,7 @@ async fn who_was_removed_since_the_request_was_let_in_reads_nothing() {
     world.app.operators.remove(gone.name.clone(), &world.admin, origin()).await.unwrap();
     let wanted = "db/prod/password".parse().unwrap();
     let error = world.app.secrets.read(wanted, &gone, origin()).await.unwrap_err();
-    assert_eq!(error.class(), StoreError::ActorGone.class());
+    assert_eq!(error.class(), StoreError::CredentialGone.class());
     assert!(world.records(Event::SecretRead).await.is_empty());
 }
 
