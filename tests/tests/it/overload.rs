@@ -14,7 +14,7 @@ async fn a_full_server_refuses_in_few_words_and_operators_still_work() {
     world.stop();
     world.set("limits.requests=1");
     // The slow sender is waited for as long as this test takes.
-    world.set("limits.body_time=120s");
+    world.set("limits.body_time=10m");
     world.add_node().await;
     let mut slow = TcpStream::connect(("127.0.0.1", world.nodes()[0].port())).unwrap();
     let head = "POST /api/v2/deliveries HTTP/1.1\r\nHost: x\r\n\
@@ -33,7 +33,7 @@ async fn a_full_server_refuses_in_few_words_and_operators_still_work() {
     let began = Instant::now();
     let mut refused = 0;
     while refused < 100 {
-        assert!(began.elapsed() < Duration::from_secs(30), "of many at once some are too many");
+        assert!(began.elapsed() < Duration::from_mins(5), "of many at once some are too many");
         for answer in futures::future::join_all((0..64).map(|_| post())).await {
             match answer.status {
                 401 => {}
