@@ -255,9 +255,12 @@ mod tests {
     }
 
     async fn until(is_so: impl Fn() -> bool) {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let change = async {
+            while !is_so() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), change).await.expect("the change");
     }
 
     #[tokio::test]

@@ -120,9 +120,12 @@ mod tests {
 
     /// Wait until so many of them are at fault.
     async fn at_fault(faults: &Faults, names: &[&'static str]) {
-        while faults.names() != names {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let changed = async {
+            while faults.names() != names {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), changed).await.expect("the change");
     }
 
     #[tokio::test]
