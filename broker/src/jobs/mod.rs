@@ -74,12 +74,12 @@ impl Jobs {
         self.running.push(tokio::spawn(async move {
             loop {
                 let mut run = pin!(AssertUnwindSafe(async { job().await }).catch_unwind());
-                let ended = match tokio::time::timeout(PROBATION, &mut run).await {
-                    Ok(ended) => ended,
-                    Err(_) => {
-                        faults.mend(name);
-                        run.await
-                    }
+                let early = tokio::time::timeout(PROBATION, &mut run).await;
+                let ended = if let Ok(ended) = early {
+                    ended
+                } else {
+                    faults.mend(name);
+                    run.await
                 };
                 if ended.is_ok() {
                     return;

@@ -115,7 +115,7 @@ async fn lost_metrics(task: Option<&mut JoinHandle<std::io::Result<()>>>, shared
         };
         shared.app.faults().add("the listener of the metrics", &why);
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Let running requests finish. That the writer is lost meanwhile is only to be known of: it

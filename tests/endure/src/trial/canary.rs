@@ -262,10 +262,10 @@ mod tests {
 
     #[test]
     fn a_canary_is_found_in_every_form_and_wherever_it_begins() {
-        let bytes: Vec<u8> = (200..232).collect();
+        let bytes: [u8; 32] = std::array::from_fn(|place| 200 + u8::try_from(place).unwrap());
         let canary = Canary::of("it", &bytes);
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let mut texts = vec![bytes.clone(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
+        let hex = bytes.map(|byte| format!("{byte:02x}")).concat();
+        let mut texts = vec![bytes.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
         for before in 0..4 {
             let longer = [&vec![b'x'; before][..], &bytes, b"and more"].concat();
             texts.push(STANDARD.encode(&longer).into_bytes());

@@ -224,27 +224,27 @@ struct Users {
     stop: Arc<AtomicBool>,
     /// Somebody was given what was asked for.
     given: Arc<AtomicBool>,
-    users: Vec<JoinHandle<anyhow::Result<Vec<Answer>>>>,
+    asking: Vec<JoinHandle<anyhow::Result<Vec<Answer>>>>,
 }
 
 impl Users {
     fn start(scene: &Scene, right: Right, session: &Session) -> Self {
         let (stop, given) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let mut users = Vec::new();
+        let mut asking = Vec::new();
         let read = get(&format!("/api/v2/a2a/secrets/{SECRET}"), &session.token);
         for node in scene.world.nodes() {
             let port = node.port();
             for _ in 0..READERS {
                 let (read, flags) = (read.clone(), [Arc::clone(&stop), Arc::clone(&given)]);
-                users.push(tokio::spawn(ask(port, flags, move || read.clone())));
+                asking.push(tokio::spawn(ask(port, flags, move || read.clone())));
             }
             // A session's end is nothing to who opens one of its own.
             for _ in 0..if right == Right::Policy { DELIVERIES } else { 0 } {
                 let (jobs, flags) = (scene.jobs.clone(), [Arc::clone(&stop), Arc::clone(&given)]);
-                users.push(tokio::spawn(ask(port, flags, move || deliver(&jobs))));
+                asking.push(tokio::spawn(ask(port, flags, move || deliver(&jobs))));
             }
         }
-        Self { stop, given, users }
+        Self { stop, given, asking }
     }
 
     /// Wait for the first of them to be given something: what is taken away before proves
@@ -261,7 +261,7 @@ impl Users {
     async fn stop(self) -> anyhow::Result<Vec<Answer>> {
         self.stop.store(true, Ordering::SeqCst);
         let mut answers = Vec::new();
-        for user in self.users {
+        for user in self.asking {
             answers.extend(user.await??);
         }
         Ok(answers)
