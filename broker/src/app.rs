@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use actix_web::rt::task::JoinHandle;
 use segura_model::{Class, Classify, Clock, Random, Timestamp};
 use segura_store::{HeadMac, RefusedRow, Store, Writer, WriterFigures};
 use segura_vault::{Keyring, LedgerMac, OperatorTokens, SecretsError};
 
 use crate::config::Config;
+use crate::jobs::{Faults, Jobs};
 use crate::net::IssuerFiles;
 use crate::oidc::{IssuerSet, Verifier};
 use crate::service::audit::AuditService;
@@ -101,7 +101,9 @@ pub struct App {
     /// This server's URLs, as configured; the first is its issuer name.
     urls: Arc<[String]>,
     core: Arc<Core>,
-    watch: JoinHandle<()>,
+    /// Follows the feed of changes, until this is dropped.
+    following: Jobs,
+    faults: Faults,
 }
 
 impl App {
@@ -138,6 +140,7 @@ impl App {
         let mac: Arc<dyn HeadMac> = Arc::new(LedgerMac::new(held));
         let tokens = Arc::new(OperatorTokens::new(held));
         let operators = OperatorService::new(Arc::clone(&core), tokens);
+        let faults = Faults::default();
         Self {
             audit: AuditService::new(Arc::clone(&core), mac),
             authority: AuthorityService::new(store),
@@ -151,7 +154,8 @@ impl App {
             trust: TrustService::new(Arc::clone(&core), &urls, files),
             whoami: WhoamiService::new(Arc::clone(&core)),
             urls,
-            watch: tokio::spawn(watch(Arc::clone(&core), keyring.clone())),
+            following: follow(&core, &keyring, faults.clone()),
+            faults,
             keyring,
             core,
         }
@@ -160,6 +164,17 @@ impl App {
     /// Today's issuer entries.
     pub fn issuers(&self) -> Arc<IssuerSet> {
         Arc::clone(&self.core.snapshots.held().issuers)
+    }
+
+    /// What runs beside the requests and does not run as it should.
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Hear of no change any more, as a node whose feed is slow.
+    #[cfg(test)]
+    pub(crate) fn follow_nothing(&self) {
+        self.following.abort();
     }
 
     /// The rows that decide trust and do not check, as of the last look.
@@ -201,11 +216,63 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
-        self.watch.abort();
+        self.following.abort();
     }
 }
 
-/// Follow the feed until the application is dropped, which aborts this.
-async fn watch(core: Arc<Core>, keyring: KeyringService) {
-    tokio::join!(core.snapshots.watch(), keyring.follow());
+/// Follow the feed, and the keyring by what it tells.
+fn follow(core: &Arc<Core>, keyring: &KeyringService, faults: Faults) -> Jobs {
+    let mut jobs = Jobs::new(faults);
+    let (core, keyring) = (Arc::clone(core), keyring.clone());
+    jobs.forever("the feed of changes", move || {
+        let core = Arc::clone(&core);
+        async move { core.snapshots.watch().await }
+    });
+    jobs.forever("the keyring's generations", move || {
+        let keyring = keyring.clone();
+        async move { keyring.follow().await }
+    });
+    jobs
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::service::testing::{NOON, World, origin};
+
+    /// A clock that stands at noon until it is broken.
+    #[derive(Default)]
+    struct Breakable(AtomicBool);
+
+    impl Clock for Breakable {
+        fn now(&self) -> Timestamp {
+            assert!(!self.0.load(Ordering::SeqCst), "the clock is broken");
+            NOON
+        }
+    }
+
+    async fn until(is_so: impl Fn() -> bool) {
+        let change = async {
+            while !is_so() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), change).await.expect("the change");
+    }
+
+    #[tokio::test]
+    async fn the_feed_is_followed_again_after_a_panic() {
+        let world = World::with_job().await;
+        let clock = Arc::new(Breakable::default());
+        let node = world.node_by(clock.clone()).await;
+        clock.0.store(true, Ordering::SeqCst);
+        until(|| node.faults().names() == ["the feed of changes"]).await;
+        clock.0.store(false, Ordering::SeqCst);
+        let name = "payments-deploy".parse().unwrap();
+        world.app.trust.policy_remove(name, &world.admin, origin()).await.unwrap();
+        until(|| node.core.snapshots.held().policies.is_empty()).await;
+    }
 }

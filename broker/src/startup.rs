@@ -100,6 +100,7 @@ pub async fn build_world(
         issuers: Box::new(move || issuers.issuers()),
         keyring_is_behind: Box::new(move || rolls.is_behind()),
         refused_rows: Box::new(move || refused.refused_rows()),
+        faults: app.faults().clone(),
         verifier,
         certificates,
         disk: disk.clone(),
@@ -283,21 +284,25 @@ fn background(
     disk: &Arc<DiskGuard>,
     certificates: Option<(CertificateSource, Arc<Certificates>)>,
 ) -> Jobs {
-    let mut jobs = Jobs::new();
+    let mut jobs = Jobs::new(app.faults().clone());
     let disk = disk.clone();
-    jobs.every(SECONDS * 5, move || {
+    jobs.every("the look at the disk", SECONDS * 5, move || {
         disk.look();
         std::future::ready(())
     });
     let (keys, issuers) = (ground.verifier.clone(), app.clone());
-    jobs.every(SECONDS * 60, move || jobs::refresh(keys.clone(), issuers.issuers()));
+    jobs.every("the issuers' keys", SECONDS * 60, move || {
+        jobs::refresh(keys.clone(), issuers.issuers())
+    });
     let rows = app.clone();
-    jobs.every(SECONDS * 60, move || check_rows(rows.clone()));
+    jobs.every("the check of rows", SECONDS * 60, move || check_rows(rows.clone()));
     let writer = ground.writer.clone();
-    jobs.every(SECONDS * 300, move || jobs::purge(writer.clone()));
+    jobs.every("the purge", SECONDS * 300, move || jobs::purge(writer.clone()));
     if let Some((source, certificates)) = certificates {
         let source = Arc::new(source);
-        jobs.every(SECONDS * 60, move || jobs::renew(source.clone(), certificates.clone()));
+        jobs.every("the certificate", SECONDS * 60, move || {
+            jobs::renew(source.clone(), certificates.clone())
+        });
     }
     jobs
 }

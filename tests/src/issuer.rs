@@ -4,8 +4,8 @@
 //! reached from a test. Keys are made for each issuer; claims come from
 //! `segura_plugins::sample`, whose shapes come from the vendors' documentation.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use segura_broker::dev::SigningKey;
 use segura_model::{Algorithm, Clock, SystemClock};
@@ -17,14 +17,8 @@ use tokio::task::JoinHandle;
 /// A running issuer; stopped when dropped.
 pub struct TokenIssuer {
     url: String,
-    state: Arc<State>,
+    key: Arc<SigningKey>,
     task: JoinHandle<()>,
-}
-
-struct State {
-    keys: Mutex<Vec<Arc<SigningKey>>>,
-    extra: Mutex<Value>,
-    fetches: AtomicUsize,
 }
 
 impl TokenIssuer {
@@ -33,13 +27,9 @@ impl TokenIssuer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let url = format!("http://{address}");
-        let state = Arc::new(State {
-            keys: Mutex::new(vec![Arc::new(SigningKey::make(algorithm, "key-1"))]),
-            extra: Mutex::new(json!({})),
-            fetches: AtomicUsize::new(0),
-        });
-        let task = tokio::spawn(serve(listener, url.clone(), Arc::clone(&state)));
-        Self { url, state, task }
+        let key = Arc::new(SigningKey::make(algorithm, "key-1"));
+        let task = tokio::spawn(serve(listener, url.clone(), Arc::clone(&key)));
+        Self { url, key, task }
     }
 
     /// The issuer's `iss`.
@@ -47,31 +37,14 @@ impl TokenIssuer {
         &self.url
     }
 
-    /// How often the key set was fetched.
-    pub fn fetches(&self) -> usize {
-        self.state.fetches.load(Ordering::SeqCst)
-    }
-
-    /// The key that signs now.
+    /// The key that signs.
     pub fn key(&self) -> Arc<SigningKey> {
-        let keys = self.state.keys.lock().expect("no test panics while it holds the keys");
-        Arc::clone(keys.last().expect("an issuer has a key"))
-    }
-
-    /// Replace all keys with one new key of another id.
-    pub fn rotate(&self, algorithm: Algorithm, kid: &str) {
-        let key = Arc::new(SigningKey::make(algorithm, kid));
-        *self.state.keys.lock().expect("no test panics while it holds the keys") = vec![key];
-    }
-
-    /// Add members to the discovery document.
-    pub fn extend_discovery(&self, members: Value) {
-        *self.state.extra.lock().expect("no test panics while it holds the document") = members;
+        Arc::clone(&self.key)
     }
 
     /// A token of these claims, with `iss` and the times of a fresh token unless given.
     pub fn token(&self, claims: &Value) -> String {
-        self.key().sign(&self.complete(claims))
+        self.key.sign(&self.complete(claims))
     }
 
     /// The claims with `iss`, `iat`, `nbf`, `exp` and `jti` filled in where they are absent.
@@ -93,11 +66,6 @@ impl TokenIssuer {
         }
         complete
     }
-
-    /// Stop answering.
-    pub fn stop(&self) {
-        self.task.abort();
-    }
 }
 
 static JTI: AtomicUsize = AtomicUsize::new(1);
@@ -108,14 +76,14 @@ impl Drop for TokenIssuer {
     }
 }
 
-async fn serve(listener: TcpListener, url: String, state: Arc<State>) {
+async fn serve(listener: TcpListener, url: String, key: Arc<SigningKey>) {
     while let Ok((stream, _)) = listener.accept().await {
         // One at a time, within this task: stopping the task stops every answer.
-        drop(answer(stream, &url, &state).await);
+        drop(answer(stream, &url, &key).await);
     }
 }
 
-async fn answer(mut stream: TcpStream, url: &str, state: &State) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, url: &str, key: &SigningKey) -> std::io::Result<()> {
     let mut request = Vec::new();
     let mut chunk = [0; 1024];
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
@@ -127,11 +95,8 @@ async fn answer(mut stream: TcpStream, url: &str, state: &State) -> std::io::Res
     }
     let line = String::from_utf8_lossy(&request);
     let (status, body) = match line.split_whitespace().nth(1) {
-        Some("/.well-known/openid-configuration") => ("200 OK", discovery(url, state)),
-        Some("/jwks") => {
-            state.fetches.fetch_add(1, Ordering::SeqCst);
-            ("200 OK", key_set(state))
-        }
+        Some("/.well-known/openid-configuration") => ("200 OK", discovery(url)),
+        Some("/jwks") => ("200 OK", json!({"keys": [key.jwk()]})),
         _ => ("404 Not Found", json!({})),
     };
     let body = body.to_string();
@@ -144,22 +109,12 @@ async fn answer(mut stream: TcpStream, url: &str, state: &State) -> std::io::Res
     stream.shutdown().await
 }
 
-fn discovery(url: &str, state: &State) -> Value {
-    let mut document = json!({
+fn discovery(url: &str) -> Value {
+    json!({
         "issuer": url,
         "jwks_uri": format!("{url}/jwks"),
         "id_token_signing_alg_values_supported": ["RS256"],
         "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"],
-    });
-    let extra = state.extra.lock().expect("no test panics while it holds the document");
-    for (name, value) in extra.as_object().into_iter().flatten() {
-        document[name.as_str()] = value.clone();
-    }
-    document
-}
-
-fn key_set(state: &State) -> Value {
-    let keys = state.keys.lock().expect("no test panics while it holds the keys");
-    json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()})
+    })
 }

@@ -1,12 +1,14 @@
 //! A PostgreSQL cluster for one run of the tests: made in a scratch folder, on a
 //! free port, stopped and removed at the end. Durability stays on: the store
-//! refuses a server without it.
+//! refuses a server without it. Making it takes seconds, in which a port that was merely
+//! free would go to whoever asks for any; so it is held, as `segura_broker::net` holds one.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
+use socket2::{Domain, Protocol, Socket, Type};
 use tempfile::TempDir;
 
 use crate::run;
@@ -16,6 +18,8 @@ pub(crate) struct Cluster {
     programs: PathBuf,
     folder: TempDir,
     port: u16,
+    /// Bound to that port, and never listening.
+    _holder: Socket,
 }
 
 impl Cluster {
@@ -28,8 +32,8 @@ impl Cluster {
             bail!("PostgreSQL is not here: `apt-get install postgresql` brings it");
         };
         let folder = tempfile::Builder::new().prefix("segura-postgres-").tempdir()?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let cluster = Self { programs, folder, port };
+        let (holder, port) = hold_port()?;
+        let cluster = Self { programs, folder, port, _holder: holder };
         cluster.own_folder()?;
         let data = cluster.data();
         cluster.check(
@@ -121,6 +125,16 @@ impl Drop for Cluster {
             eprintln!("the scratch PostgreSQL did not stop: {error}");
         }
     }
+}
+
+/// A port of loopback that the kernel gives to nobody who asks for any; PostgreSQL, which
+/// names it and reuses addresses, may listen there.
+fn hold_port() -> anyhow::Result<(Socket, u16)> {
+    let holder = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    holder.set_reuse_address(true)?;
+    holder.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    let address = holder.local_addr()?.as_socket().context("an address of TCP")?;
+    Ok((holder, address.port()))
 }
 
 /// The folder that holds `initdb`: the newest Debian version, or what is on the path.

@@ -343,3 +343,22 @@ fn every_setting_has_its_variable_and_its_line() {
         assert!(key.doc.lines().all(|line| line.len() <= 88), "{}", key.path());
     }
 }
+
+#[test]
+fn the_documentation_lists_exactly_the_settings_that_there_are() {
+    let page = include_str!("../../../docs/reference/configuration.md");
+    let rows = page.lines().filter(|line| line.starts_with("| `") && line.contains("__"));
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.split(" | ").collect()).collect();
+    let documented: Vec<_> =
+        rows.iter().map(|row| (row[0].trim_start_matches("| "), row[1])).collect();
+    let names =
+        keys::KEYS.iter().map(|key| [key.path(), key.variable()].map(|it| format!("`{it}`")));
+    let known: Vec<_> = names.collect();
+    let known: Vec<_> = known.iter().map(|[path, name]| (path.as_str(), name.as_str())).collect();
+    assert_eq!(documented, known);
+    for (row, key) in rows.iter().zip(keys::KEYS) {
+        let default = key.default.filter(|default| !default.is_empty());
+        let said = default.map(|default| format!("`{default}`"));
+        assert!(said.is_none_or(|said| row[2].starts_with(&said)), "{row:?}");
+    }
+}

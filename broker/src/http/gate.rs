@@ -137,9 +137,8 @@ impl Gate {
 
     /// One line a second at most, whatever is refused.
     fn tell(&self) {
-        let now = self.started.elapsed().as_secs() + 1;
         let (at, before) = (&self.told.0, &self.told.1);
-        if at.swap(now, Ordering::Relaxed) == now {
+        if !is_news(at, self.started.elapsed().as_secs() + 1) {
             return;
         }
         let all = WHYS.map(|why| self.refused[why.place()].get());
@@ -200,8 +199,8 @@ impl Place {
         Ok(())
     }
 
-    /// Whoever waited among operators is none.
-    pub fn is_stranger(&self) -> Result<(), Why> {
+    /// Whoever waited among operators is none: on to the line of jobs, if there is room.
+    pub fn move_to_jobs(&self) -> Result<(), Why> {
         if self.line.replace(Line::Jobs) == Line::Jobs { Ok(()) } else { self.come_back() }
     }
 }
@@ -241,6 +240,12 @@ impl Why {
 }
 
 const WHYS: [Why; 4] = [Why::EventLoop, Why::Operators, Why::Requests, Why::Writer];
+
+/// Whether nobody told anything in this second or a later one: who read the clock may be
+/// overtaken before it comes here.
+fn is_news(told_at: &AtomicU64, now: u64) -> bool {
+    told_at.fetch_max(now, Ordering::Relaxed) < now
+}
 
 fn take(count: &AtomicUsize, most: usize, why: Why) -> Result<(), Why> {
     let room = |count| (count < most).then_some(count + 1);
@@ -331,11 +336,18 @@ mod tests {
     fn a_stranger_has_no_place_among_operators() {
         let gate = Gate::new(1, || NONE);
         let place = Place::take(&gate, Line::Operators, None).unwrap();
-        assert_eq!(place.is_stranger(), Ok(()));
+        assert_eq!(place.move_to_jobs(), Ok(()));
         assert_eq!(gate.in_flight(), [("jobs", 1), ("operators", 0)]);
         let other = Place::take(&gate, Line::Operators, None).unwrap();
-        assert_eq!(other.is_stranger(), Err(Why::Requests));
+        assert_eq!(other.move_to_jobs(), Err(Why::Requests));
         assert_eq!(gate.in_flight(), [("jobs", 1), ("operators", 0)]);
+    }
+
+    #[test]
+    fn a_second_is_told_of_once_even_by_who_was_overtaken() {
+        let told_at = AtomicU64::new(0);
+        let told = [1, 2, 1, 2, 3].map(|now| is_news(&told_at, now));
+        assert_eq!(told, [true, true, false, false, true]);
     }
 
     #[actix_web::test]

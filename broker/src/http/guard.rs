@@ -16,7 +16,7 @@ use segura_vault::SESSION_TOKEN_PREFIX;
 use super::error::ApiError;
 use super::extract::Bearer;
 use super::refused::refused;
-use super::request::{is_stranger, note_caller};
+use super::request::{move_to_jobs, note_caller};
 use super::routes::Access;
 use crate::app::App;
 use crate::service::Origin;
@@ -34,7 +34,7 @@ pub async fn check<B: MessageBody + 'static>(
     let token = match Bearer::read(request.headers()) {
         Ok(Bearer(token)) => token,
         Err(error) => {
-            is_stranger(request.request())?;
+            move_to_jobs(request.request())?;
             return Err(missing(&app, error, origin).await.into());
         }
     };
@@ -60,7 +60,7 @@ async fn operator(
 ) -> Result<(), ApiError> {
     let found = match app.operators.recognise(token).await.map_err(OperatorsError::from) {
         Ok(Err(unknown)) => {
-            is_stranger(request.request())?;
+            move_to_jobs(request.request())?;
             app.operators.turn_away(unknown, origin).await
         }
         Ok(Ok(operator)) => Ok(operator),

@@ -21,9 +21,9 @@ use super::error::ApiError;
 use super::extract::Bearer;
 use super::phase::{Phase, PhaseReceiver};
 use super::refused::refused;
-use super::request::{is_stranger, note_caller};
+use super::request::{move_to_jobs, note_caller};
 use crate::app::App;
-use crate::jobs::DiskGuard;
+use crate::jobs::{DiskGuard, Faults};
 use crate::oidc::{IssuerSet, KeyStatus, Verifier};
 use crate::service::Origin;
 use crate::service::access::Permission;
@@ -40,6 +40,8 @@ pub struct Health {
     pub keyring_is_behind: Box<dyn Fn() -> bool + Send + Sync>,
     /// The rows that decide trust and do not check.
     pub refused_rows: Box<dyn Fn() -> Arc<Vec<RefusedRow>> + Send + Sync>,
+    /// What runs beside the requests and does not run as it should.
+    pub faults: Faults,
     /// Their keys.
     pub verifier: Arc<Verifier>,
     /// The certificate that is shown; `None` without TLS.
@@ -80,6 +82,7 @@ impl Health {
             keyring((self.keyring_is_behind)()),
             trust(&(self.refused_rows)()),
             self.disk(),
+            jobs(&self.faults.names()),
         ];
         own.extend(self.stopping());
         own.extend(certificate_ends.map(|ends| self.certificate(ends)));
@@ -125,6 +128,10 @@ impl Health {
 
     fn disk(&self) -> ReadyCheck {
         match self.disk.check() {
+            Ok(()) if self.disk.is_blind() => {
+                let detail = "how much disk is free cannot be seen; the server's log says why";
+                check("disk", ReadyState::Warning, Some(detail.to_owned()))
+            }
             Ok(()) => check("disk", ReadyState::Ready, None),
             Err(low) => check("disk", ReadyState::Warning, Some(low.to_string())),
         }
@@ -198,7 +205,7 @@ async fn is_operator(request: &HttpRequest, app: &App, origin: Origin) -> Result
     let found = match app.operators.recognise(&token).await {
         Ok(Ok(operator)) => Ok(operator),
         Ok(Err(unknown)) => {
-            is_stranger(request)?;
+            move_to_jobs(request)?;
             app.operators.turn_away(unknown, origin).await
         }
         Err(error) => Err(error.into()),
@@ -243,6 +250,14 @@ fn trust(refused: &[RefusedRow]) -> ReadyCheck {
         "{detail} not written by this broker and counts for nothing; the server's log says which"
     );
     check("trust", ReadyState::Warning, Some(detail))
+}
+
+fn jobs(failing: &[&str]) -> ReadyCheck {
+    if failing.is_empty() {
+        return check("jobs", ReadyState::Ready, None);
+    }
+    let detail = format!("failed: {}; the server's log says why", failing.join(", "));
+    check("jobs", ReadyState::Warning, Some(detail))
 }
 
 fn issuer(status: &KeyStatus, plain: bool) -> ReadyCheck {
@@ -295,6 +310,7 @@ mod tests {
             issuers: Box::new(move || issuers.issuers()),
             keyring_is_behind: Box::new(|| false),
             refused_rows: Box::new(Arc::default),
+            faults: world.app.faults().clone(),
             verifier: world.core.verifier.clone(),
             certificates: None,
             disk: disk.clone(),
@@ -350,6 +366,7 @@ mod tests {
                 named("keyring", ready, false),
                 named("trust", ready, false),
                 named("disk", warning, false),
+                named("jobs", ready, false),
                 named("issuers", ready, false),
             ]
         );
@@ -364,6 +381,11 @@ mod tests {
             assert!(checks.contains(&named("disk", warning, true)), "{body}");
             assert!(checks.contains(&named("issuer github", ready, false)), "{body}");
         }
+
+        world.app.faults().add("the feed of changes", "a test says so");
+        let (status, body) = readyz(&world, Some(&world.admin_token)).await;
+        assert_eq!(status, 200);
+        assert!(body.contains("failed: the feed of changes"), "{body}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::rt::task::JoinHandle;
 use segura_store::Count;
+use socket2::SockRef;
 
 use super::phase::{Phase, PhaseReceiver};
 use crate::net::Stream;
@@ -75,12 +76,16 @@ pub fn watch(
     all: Arc<Connections>,
 ) -> impl Fn(&Stream, &mut Extensions) + 'static {
     move |stream, extensions| {
-        if let Ok(connection) = Connection::of(stream, &phase, &all) {
-            let watch = close_idle(Rc::downgrade(&connection), longest, phase.clone());
-            let watch = actix_web::rt::spawn(watch);
-            let _ = connection.watch.set(watch);
-            extensions.insert(connection);
-        }
+        let Ok(connection) = Connection::of(stream, &phase, &all) else {
+            // There is no descriptor left to close it by later, so it ends now: nothing else
+            // would bound it. One that is gone already needs no closing.
+            let _ = SockRef::from(stream.tcp()).shutdown(Shutdown::Both);
+            return;
+        };
+        let watch = close_idle(Rc::downgrade(&connection), longest, phase.clone());
+        let watch = actix_web::rt::spawn(watch);
+        let _ = connection.watch.set(watch);
+        extensions.insert(connection);
     }
 }
 
@@ -104,8 +109,8 @@ impl Connection {
         phase: &PhaseReceiver,
         all: &Arc<Connections>,
     ) -> std::io::Result<Rc<Self>> {
-        let socket = stream.socket()?;
         all.accepted.raise();
+        let socket = stream.socket()?;
         all.open.fetch_add(1, Ordering::Relaxed);
         Ok(Rc::new(Self {
             socket,

@@ -156,8 +156,8 @@ pub(in crate::http) fn come_back(place: &Place) -> Result<(), ApiError> {
 }
 
 /// Say, before a refusal is written, that this request is no operator's.
-pub(in crate::http) fn is_stranger(request: &HttpRequest) -> Result<(), ApiError> {
-    place(request).map_or(Ok(()), |place| place.is_stranger().map_err(overloaded))
+pub(in crate::http) fn move_to_jobs(request: &HttpRequest) -> Result<(), ApiError> {
+    place(request).map_or(Ok(()), |place| place.move_to_jobs().map_err(overloaded))
 }
 
 /// The routes that stop when the disk is nearly full.

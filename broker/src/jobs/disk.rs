@@ -4,7 +4,7 @@
 //! who must be able to see and repair.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::config::Size;
 
@@ -15,6 +15,8 @@ pub struct DiskGuard {
     path: Option<PathBuf>,
     least: Size,
     free: AtomicU64,
+    /// The system does not say how much is free.
+    is_blind: AtomicBool,
 }
 
 /// Less disk is free than the bound.
@@ -31,14 +33,15 @@ pub struct DiskLow {
 impl DiskGuard {
     /// Watch the disk that holds this directory.
     pub fn watching(path: PathBuf, least: Size) -> Self {
-        let guard = Self { path: Some(path), least, free: AtomicU64::new(u64::MAX) };
+        let guard = Self { path: Some(path), least, ..Self::idle() };
         guard.look();
         guard
     }
 
     /// Watch nothing.
     pub fn idle() -> Self {
-        Self { path: None, least: Size(0), free: AtomicU64::new(u64::MAX) }
+        let (free, is_blind) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
+        Self { path: None, least: Size(0), free, is_blind }
     }
 
     /// Look how much is free.
@@ -48,12 +51,26 @@ impl DiskGuard {
             Ok(disk) => {
                 let free = disk.f_bavail.saturating_mul(disk.f_frsize);
                 let before = self.free.swap(free, Ordering::Relaxed);
-                if free < self.least.0 && before >= self.least.0 {
-                    tracing::error!(free, "disk is low: exchanges stop");
+                match (before < self.least.0, free < self.least.0) {
+                    (false, true) => tracing::error!(free, "disk is low: exchanges stop"),
+                    (true, false) => tracing::info!(free, "disk is free again: exchanges go on"),
+                    _ => {}
+                }
+                if self.is_blind.swap(false, Ordering::Relaxed) {
+                    tracing::info!(free, "how much disk is free can be seen again");
                 }
             }
-            Err(error) => tracing::warn!(%error, "cannot see how much disk is free"),
+            Err(error) if !self.is_blind.swap(true, Ordering::Relaxed) => {
+                tracing::error!(%error, "cannot see how much disk is free: what was seen last counts");
+            }
+            Err(_) => {}
         }
+    }
+
+    /// Whether the system does not say how much is free: what was seen last may be old, or
+    /// nothing.
+    pub fn is_blind(&self) -> bool {
+        self.is_blind.load(Ordering::Relaxed)
     }
 
     /// Whether exchanges may go on.
@@ -79,5 +96,18 @@ mod tests {
         let low = DiskGuard::watching(path, Size(u64::MAX - 1)).check().unwrap_err();
         assert!(low.to_string().contains("stops exchanges"), "{low}");
         assert_eq!(DiskGuard::idle().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_disk_that_cannot_be_seen_is_known_of_until_it_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let guard = DiskGuard::watching(path.clone(), Size(1));
+        assert!(guard.is_blind());
+        assert_eq!(guard.check(), Ok(()), "exchanges go on");
+        std::fs::create_dir(path).unwrap();
+        guard.look();
+        assert!(!guard.is_blind());
+        assert!(!DiskGuard::idle().is_blind());
     }
 }

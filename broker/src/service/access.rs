@@ -1,8 +1,10 @@
 //! What each role of operator may do: the one table.
 //!
-//! A route names a [`Permission`] (`http/routes.rs`), a permission names its roles
-//! here, and nothing else in the broker looks at a role. A test walks every route
-//! with every role against this table.
+//! A route names a [`Permission`] (`http/routes.rs`), a permission names its roles here, and
+//! nothing else decides by a role what a request may do. Two places look at one for another
+//! reason: somebody must stay who can administer (`operators/changes.rs`), and what was let
+//! in under a role is not written under another (`base.rs`). A test walks every route with
+//! every role against this table.
 //!
 //! Adding a permission: a variant, its roles below, the route that asks for it.
 

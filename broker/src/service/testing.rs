@@ -82,7 +82,7 @@ impl World {
         let (writer, task) = Writer::start(store, writer_options(&keyring, &clock)).await.unwrap();
         let first = operators::first(&writer, &keyring, "root".parse().unwrap(), &*clock, &*random);
         let first = first.await.unwrap();
-        let core = node(&writer, &keyring, &clock).await;
+        let core = node(&writer, &keyring, clock.clone()).await;
         let app = Arc::new(over(&core, &keyring, &writer));
         let world = Self {
             app,
@@ -129,13 +129,21 @@ impl World {
 
     /// The core of another node on the same database, whose feed nobody listens to.
     pub(crate) async fn bare_node(&self) -> Arc<Core> {
-        node(&self.writer, &self.keyring, &self.clock).await
+        node(&self.writer, &self.keyring, self.clock.clone()).await
     }
 
-    /// Another node on the same database.
+    /// Another node, by a clock of its own.
+    pub(crate) async fn node_by(&self, clock: Arc<dyn Clock>) -> App {
+        let core = node(&self.writer, &self.keyring, clock).await;
+        over(&core, &self.keyring, &self.writer)
+    }
+
+    /// Another node on the same database, which hears of changes only when it is told that
+    /// a decision of its is stale.
     pub(crate) async fn second_node(&self) -> Arc<App> {
-        let core = node(&self.writer, &self.keyring, &self.clock).await;
-        Arc::new(over(&core, &self.keyring, &self.writer))
+        let app = over(&self.bare_node().await, &self.keyring, &self.writer);
+        app.follow_nothing();
+        Arc::new(app)
     }
 
     pub(crate) async fn apply(&self, policies: &str) {
@@ -248,10 +256,10 @@ fn writer_options(keyring: &Keyring, clock: &Arc<ManualClock>) -> WriterOptions 
     }
 }
 
-async fn node(writer: &Writer, keyring: &Keyring, clock: &Arc<ManualClock>) -> Arc<Core> {
+async fn node(writer: &Writer, keyring: &Keyring, clock: Arc<dyn Clock>) -> Arc<Core> {
     let verifier = Verifier::new(Arc::new(Keys), clock.clone(), Arc::new(MemoryShelf::default()));
     let parts = CoreParts {
-        clock: clock.clone(),
+        clock,
         random: Arc::new(SystemRandom),
         writer: writer.clone(),
         verifier: Arc::new(verifier),

@@ -10,6 +10,7 @@ use actix_web::dev::{Server as HttpTask, ServerHandle};
 use actix_web::web::{Data, get};
 use actix_web::{App as HttpApp, HttpServer};
 use futures::FutureExt;
+use tokio::task::JoinHandle;
 
 use super::door::{DISCONNECT_TIME, Door};
 use super::{Shared, StartError};
@@ -75,11 +76,7 @@ pub(super) async fn serve(
         Some(listener) => Some(metrics_server(listener, shared).map_err(StartError::Serve)?),
         None => None,
     };
-    let metrics: Option<ServerHandle> = metrics.map(|server| {
-        let handle = server.handle();
-        tokio::spawn(server);
-        handle
-    });
+    let mut metrics = metrics.map(|server| (server.handle(), tokio::spawn(server)));
     let handle = main.handle();
     let mut lost = pin!(lost.fuse());
     let drained = async {
@@ -93,6 +90,7 @@ pub(super) async fn serve(
         ended = &mut main => Some(ended),
         () = drained => None,
         () = &mut lost => None,
+        () = lost_metrics(metrics.as_mut().map(|(_, task)| task), shared) => None,
     };
     let served = if let Some(ended) = ended {
         ended
@@ -100,10 +98,24 @@ pub(super) async fn serve(
         shared.phase.send_replace(Phase::Closing);
         close(main, &handle, lost).await
     };
-    if let Some(metrics) = metrics {
+    if let Some((metrics, _)) = metrics {
         metrics.stop(false).await;
     }
     served.map_err(StartError::Serve)
+}
+
+/// Says when the listener of the metrics ends by itself, and never does more: secrets are
+/// served without it.
+async fn lost_metrics(task: Option<&mut JoinHandle<std::io::Result<()>>>, shared: &Shared) {
+    if let Some(task) = task {
+        let why = match task.await {
+            Ok(Ok(())) => "it ended by itself".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        shared.app.faults().add("the listener of the metrics", &why);
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Let running requests finish. That the writer is lost meanwhile is only to be known of: it

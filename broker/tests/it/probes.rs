@@ -117,7 +117,7 @@ async fn a_fragment_is_found_behind_another_request_and_a_body_may_hold_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_head_is_not_waited_for() {
-    let server = plain(&[("limits.header_time", "1s")]).await;
+    let server = plain(&[("limits.header_time", "4s")]).await;
     let answer = send(&server, b"GET /healthz HTTP/1.1\r\nHost:").await;
     assert_eq!(status(&answer), "408", "{answer}");
     server.stop().await;
@@ -125,25 +125,31 @@ async fn a_slow_head_is_not_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_serves_nothing_is_closed_whatever_trickles_in() {
-    let server = plain(&[("limits.keep_alive", "1s"), ("limits.body_time", "1s")]).await;
+    // Long enough for a busy machine to send a head in time.
+    let server = plain(&[("limits.keep_alive", "4s"), ("limits.body_time", "4s")]).await;
     let unread = "POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     let second = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /he";
-    for (head, trickle) in [(unread, "1\r\n \r\n"), (unread, ""), (second, "a")] {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
-        stream.write_all(head.as_bytes()).await.unwrap();
-        // Read first: what trickles in at the end could reset the connection.
-        let answer = read_answer(&mut stream).await;
-        assert!(answer.starts_with("HTTP/1.1 "), "{head}");
-        let (read, mut write) = stream.into_split();
-        let trickling = tokio::spawn(async move {
-            while write.write_all(trickle.as_bytes()).await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-        });
-        closed(read).await;
-        trickling.abort();
-    }
+    let trickles = [(unread, "1\r\n \r\n"), (unread, ""), (second, "a")];
+    let all = trickles.map(|(head, trickle)| trickle_until_closed(&server, head, trickle));
+    futures::future::join_all(all).await;
     server.stop().await;
+}
+
+/// Have this request answered, then send one thing again and again until the server closes.
+async fn trickle_until_closed(server: &Running, head: &str, trickle: &'static str) {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Read first: what trickles in at the end could reset the connection.
+    let answer = read_answer(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 "), "{head}");
+    let (read, mut write) = stream.into_split();
+    let trickling = tokio::spawn(async move {
+        while write.write_all(trickle.as_bytes()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    });
+    closed(read).await;
+    trickling.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,7 +218,7 @@ async fn connect(server: &Running) -> Option<TcpStream> {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.ok()?;
     let mut answer = [0; 4096];
-    let read = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut answer)).await;
+    let read = tokio::time::timeout(PATIENCE, stream.read(&mut answer)).await;
     read.unwrap().ok().filter(|length| *length > 0).map(|_| stream)
 }
 
@@ -231,7 +237,7 @@ async fn one_address_cannot_take_all_connections() {
     drop(held.pop());
     let started = Instant::now();
     while connect(&server).await.is_none() {
-        assert!(started.elapsed() < Duration::from_secs(10), "a place that was left is free");
+        assert!(started.elapsed() < PATIENCE, "a place that was left is free");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     server.stop().await;
@@ -249,25 +255,16 @@ async fn a_connection_that_never_speaks_tls_counts_from_the_start() {
     // So long that only the bound on connections can close one.
     let settings = [("limits.connections_per_address", "2"), ("limits.header_time", "120s")];
     let server = Running::start(&settings).await;
-    let silent = [
-        TcpStream::connect(server.address).await.unwrap(),
-        TcpStream::connect(server.address).await.unwrap(),
-    ];
-    // The kernel connects before the server accepts.
-    let metrics = format!("http://{}/metrics", server.metrics);
-    let started = Instant::now();
-    loop {
-        let mut third = TcpStream::connect(server.address).await.unwrap();
-        let mut byte = [0];
-        let closed = tokio::time::timeout(Duration::from_secs(1), third.read(&mut byte)).await;
-        if closed.is_ok() {
-            break;
-        }
-        assert!(started.elapsed() < PATIENCE, "it is closed before TLS times out");
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        silent.push(TcpStream::connect(server.address).await.unwrap());
     }
+    // Which one is too many is for the workers to say: each takes its own when it comes to it.
+    let all = silent.iter_mut().map(|stream| Box::pin(closed(stream)));
+    futures::future::select_all(all).await;
+    let metrics = format!("http://{}/metrics", server.metrics);
     let text = reqwest::get(metrics).await.unwrap().text().await.unwrap();
-    let refused = "\nsegura_connections_refused_total ";
-    assert!(text.contains(refused) && !text.contains(&format!("{refused}0\n")), "{text}");
+    assert!(text.contains("\nsegura_connections_refused_total 1\n"), "{text}");
     drop(silent);
     server.stop().await;
 }

@@ -22,7 +22,7 @@ async fn a_server_starts_answers_and_stops() {
     let ready: ReadyAnswer = get("/readyz").await.json().await.unwrap();
     assert_eq!(ready.state, ReadyState::Ready, "{ready:?}");
     let names: Vec<_> = ready.checks.iter().map(|check| check.name.as_str()).collect();
-    assert_eq!(names, ["database", "keyring", "trust", "disk", "certificate"]);
+    assert_eq!(names, ["database", "keyring", "trust", "disk", "jobs", "certificate"]);
 
     let openapi: serde_json::Value = get("/openapi.json").await.json().await.unwrap();
     assert!(openapi["paths"]["/api/v2/deliveries"]["post"].is_object());
@@ -63,17 +63,17 @@ async fn the_routes_of_operators_want_a_credential() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_server_starts_again_with_its_leaf() {
+    let leaf = async |server: &Running, client: &reqwest::Client| {
+        let answer = client.get(server.url("/healthz")).send().await.unwrap();
+        let shown = answer.extensions().get::<reqwest::tls::TlsInfo>().unwrap();
+        shown.peer_certificate().unwrap().to_vec()
+    };
     let server = Running::start(&[]).await;
-    server.client.get(server.url("/healthz")).send().await.unwrap();
-    let directory = server.stop().await;
-    let again = startup::build(
-        config(directory.path(), &[]),
-        Arc::new(SystemClock),
-        Arc::new(SystemRandom),
-        &MapEnv::default(),
-    )
-    .await;
-    assert!(again.is_ok());
+    let client = server.client.clone();
+    let before = leaf(&server, &client).await;
+    let again = Running::start_again(server.stop().await, client.clone()).await;
+    assert!(leaf(&again, &client).await == before, "it shows another leaf");
+    again.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,27 @@ impl Running {
         let directory = tempfile::tempdir().unwrap();
         let config = config(directory.path(), settings);
         let authority = initialise(&config, directory.path()).await;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([reqwest::Certificate::from_pem(authority.as_bytes()).unwrap()])
+            .tls_info(true)
+            .build()
+            .unwrap();
+        Self::on(directory, config, client, clock).await
+    }
+
+    /// One on what a server left that was stopped.
+    pub(crate) async fn start_again(directory: TempDir, client: reqwest::Client) -> Self {
+        let config = config(directory.path(), &[]);
+        Self::on(directory, config, client, Arc::new(SystemClock)).await
+    }
+
+    async fn on(
+        directory: TempDir,
+        config: Config,
+        client: reqwest::Client,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let random = Arc::new(SystemRandom);
         let server = startup::build(config, clock, random, &MapEnv::default()).await.unwrap();
         let (address, metrics) = (server.address(), server.metrics_address().unwrap());
@@ -45,11 +66,6 @@ impl Running {
         let task = tokio::spawn(server.run_until(async {
             stopped.await.ok();
         }));
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .tls_certs_only([reqwest::Certificate::from_pem(authority.as_bytes()).unwrap()])
-            .build()
-            .unwrap();
         Self { address, metrics, client, directory, stop: Some(stop), task }
     }
 

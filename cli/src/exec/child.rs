@@ -58,6 +58,13 @@ pub(crate) enum StartError {
 impl Child {
     /// Start it, in a process group of its own.
     pub(crate) fn start(plan: Plan<'_>) -> Result<Self, StartError> {
+        Self::start_with(plan, attend)
+    }
+
+    fn start_with(
+        plan: Plan<'_>,
+        attend: impl FnOnce(Pid, Option<Pipes>) -> Result<Attended, ExecError>,
+    ) -> Result<Self, StartError> {
         let (program, arguments) = plan.command.split_first().expect("clap demands a command");
         let mut command = Command::new(program);
         command.args(arguments).process_group(0);
@@ -77,10 +84,14 @@ impl Child {
         };
         let group = process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let group = group.expect("a child that has not been waited for has an id");
-        let terminal = Terminal::lend(group).map_err(ExecError::Signals)?;
-        let pumps = pipes.map(Pipes::start).transpose().map_err(ExecError::Pipe)?;
-        let pumps = pumps.unwrap_or_default();
-        Ok(Self { process, group, terminal, pumps, _files: files })
+        match attend(group, pipes) {
+            Ok((terminal, pumps)) => Ok(Self { process, group, terminal, pumps, _files: files }),
+            Err(error) => {
+                // It has the values, and nobody would wait for it or pass on a signal.
+                Group(group).signal(Signal::KILL);
+                Err(error.into())
+            }
+        }
     }
 
     /// Wait for its end; being stopped is not one. The terminal is ours again then.
@@ -148,6 +159,16 @@ fn bind(command: &mut Command, bound: &[Bound]) -> Result<Vec<MemoryFile>, ExecE
     Ok(files)
 }
 
+/// What a child that runs needs of us.
+type Attended = (Option<Terminal>, Vec<Pump>);
+
+/// The terminal comes last: whoever fails before has nothing to take back.
+fn attend(group: Pid, pipes: Option<Pipes>) -> Result<Attended, ExecError> {
+    let pumps = pipes.map(Pipes::start).transpose().map_err(ExecError::Pipe)?;
+    let terminal = Terminal::lend(group).map_err(ExecError::Signals)?;
+    Ok((terminal, pumps.unwrap_or_default()))
+}
+
 /// Our ends of the child's output.
 struct Pipes {
     out: io::PipeReader,
@@ -208,8 +229,22 @@ mod tests {
     use super::*;
 
     fn start(command: &[&str]) -> Result<Child, StartError> {
+        start_with(command, attend)
+    }
+
+    fn start_with(
+        command: &[&str],
+        attend: impl FnOnce(Pid, Option<Pipes>) -> Result<Attended, ExecError>,
+    ) -> Result<Child, StartError> {
         let command: Vec<_> = command.iter().map(OsString::from).collect();
-        Child::start(Plan { command: &command, bound: Vec::new(), withheld: &[], masker: None })
+        let plan = Plan { command: &command, bound: Vec::new(), withheld: &[], masker: None };
+        Child::start_with(plan, attend)
+    }
+
+    fn make_pipe(folder: &Path) -> std::path::PathBuf {
+        let pipe = folder.join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        pipe
     }
 
     #[tokio::test]
@@ -244,8 +279,7 @@ mod tests {
     #[tokio::test]
     async fn a_signal_reaches_the_whole_group_and_not_us() {
         let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("pipe");
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let pipe = make_pipe(folder.path());
         // Every process of the group holds the pipe open for as long as it lives.
         let script = "exec 3> \"$0\"; sleep 1000 & sleep 1000 & echo ready >&3; wait";
         let mut child = start(&["sh", "-c", script, pipe.to_str().unwrap()]).unwrap();
@@ -259,5 +293,25 @@ mod tests {
 
         assert_eq!(child.wait().await.unwrap(), 128 + 15);
         assert_eq!(held.read(&mut ready).unwrap(), 0, "nobody of the group is left");
+    }
+
+    #[tokio::test]
+    async fn a_child_that_nobody_can_attend_to_does_not_run_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = make_pipe(folder.path());
+        let script = "exec 3> \"$0\"; echo ready >&3; exec sleep 1000";
+        let mut held = None;
+        let started = start_with(&["sh", "-c", script, pipe.to_str().unwrap()], |_, _| {
+            let mut opened = std::fs::File::open(&pipe).unwrap();
+            opened.read_exact(&mut [0; 6]).unwrap();
+            held = Some(opened);
+            Err(ExecError::Signals(io::ErrorKind::OutOfMemory.into()))
+        });
+        assert!(matches!(started, Err(StartError::Unprepared(ExecError::Signals(_)))));
+        // Read on a thread that nobody joins: it would wait for as long as the child lives.
+        let (told, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || told.send(held.unwrap().read(&mut [0; 1])));
+        let read = ended.recv_timeout(Duration::from_mins(1)).expect("it runs on");
+        assert_eq!(read.unwrap(), 0);
     }
 }

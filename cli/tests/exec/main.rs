@@ -174,9 +174,10 @@ fn a_grandchild_that_keeps_the_pipe_does_not_hang_the_job() {
     let broker = Fake::with_value(VALUE);
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("grandchild");
-    // It speaks once the child is gone, and then lives on with the pipe.
-    let script = "(while kill -0 $$; do sleep 0.01; done 2>/dev/null; echo \"late $P\"; \
-                  exec sleep 1000) & echo $! > \"$FILE\"; echo done; printf 'correct ho'";
+    // It speaks while the child lives, and then lives on with the pipe.
+    let script = "echo done; printf 'correct ho'; (echo \"late $P\"; : > \"$FILE.said\"; \
+                  exec sleep 1000) & echo $! > \"$FILE\"; \
+                  until [ -e \"$FILE.said\" ]; do sleep 0.01; done";
     let run = run(exec(&broker, "a > P").args(["sh", "-c", script]).env("FILE", &file));
     assert_eq!((run.code, run.out.as_str()), (0, "done\ncorrect holate ***\n"));
     let grandchild = std::fs::read_to_string(file).expect("written");

@@ -4,7 +4,6 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -54,9 +53,14 @@ fn serve(authority: &Authority, name: &str) -> u16 {
 }
 
 async fn ask(port: u16, ca_pem: Option<String>) -> Result<(), SdkError> {
-    let mut options = ClientOptions::new(format!("https://localhost:{port}"));
+    ask_at(format!("https://localhost:{port}"), ca_pem).await
+}
+
+/// Ask for the authority; what fails must fail at once.
+async fn ask_at(url: String, ca_pem: Option<String>) -> Result<(), SdkError> {
+    let mut options = ClientOptions::new(url);
     options.ca_pem = ca_pem.map(String::into_bytes);
-    options.patience = Duration::from_secs(1);
+    options.on_wait = Some(|error| panic!("this does not get better by waiting: {error}"));
     Client::new(&options)?.ca().await.map(drop)
 }
 
@@ -93,8 +97,7 @@ async fn a_certificate_for_another_name_is_refused_with_both_names() {
 #[tokio::test]
 async fn plain_http_to_a_tls_server_is_told_apart_at_once() {
     let port = serve(&authority(), "localhost");
-    let client = Client::new(&ClientOptions::new(format!("http://localhost:{port}"))).unwrap();
-    let error = client.ca().await.unwrap_err();
+    let error = ask_at(format!("http://localhost:{port}"), None).await.unwrap_err();
     assert!(matches!(error, SdkError::WrongScheme { expected: "plain HTTP", .. }), "{error:?}");
     assert!(error.to_string().contains(&format!("localhost:{port}")), "{error}");
 }

@@ -10,8 +10,8 @@ use segura_store::{DatabaseUrl, Entry, OpenMode, Store, StoreError, Writer, Writ
 use crate::on_each_backend;
 use crate::proxy::{Cut, Proxy};
 use crate::world::{
-    NOON, Node, World, connect, delivery, done, gate, options, read_record, schema_url, send,
-    wait_for_a_blocked_backend, writer_options,
+    NOON, Node, World, connect, delivery, done, gate, make_schema, options, read_record,
+    schema_url, send, wait_for_a_blocked_backend, writer_options,
 };
 
 /// A world on PostgreSQL and a second server that reaches it through a proxy.
@@ -189,9 +189,16 @@ on_each_backend! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_must_be_encrypted_never_falls_back() {
-    let url = format!("{}&sslmode=require", schema_url("public"));
-    let url = DatabaseUrl::Postgres(SecretText::new(url));
-    assert!(Store::open(&url, options(OpenMode::Reader)).await.is_err());
+    let open = async |mode: &str| {
+        let url = format!("{}&sslmode={mode}", schema_url(&make_schema().await));
+        let url = DatabaseUrl::Postgres(SecretText::new(url));
+        Store::open(&url, options(OpenMode::Exclusive)).await
+    };
+    assert!(open("disable").await.is_ok(), "the server is there, and has no certificate");
+    let refused = open("require").await.err();
+    assert!(matches!(refused, Some(StoreError::Unreachable(_))), "{refused:?}");
+    let why = std::error::Error::source(refused.as_ref().unwrap()).unwrap();
+    assert!(format!("{why:?}").contains("does not support TLS"), "{why:?}");
 }
 
 /// A clock that tells the time until it is broken.

@@ -1,11 +1,13 @@
-//! Overload, at the real binary: refused early, in few words, and operators can still work.
+//! Overload, at the real binary: refused early, in few words, and operators can still work;
+//! and a server without a descriptor to spare leaves no connection unwatched.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use acceptance::world::Answer;
-use acceptance::{Database, World};
+use acceptance::{Database, Run, World};
 use serde_json::json;
 
 #[tokio::test]
@@ -14,7 +16,7 @@ async fn a_full_server_refuses_in_few_words_and_operators_still_work() {
     world.stop();
     world.set("limits.requests=1");
     // The slow sender is waited for as long as this test takes.
-    world.set("limits.body_time=120s");
+    world.set("limits.body_time=10m");
     world.add_node().await;
     let mut slow = TcpStream::connect(("127.0.0.1", world.nodes()[0].port())).unwrap();
     let head = "POST /api/v2/deliveries HTTP/1.1\r\nHost: x\r\n\
@@ -33,7 +35,7 @@ async fn a_full_server_refuses_in_few_words_and_operators_still_work() {
     let began = Instant::now();
     let mut refused = 0;
     while refused < 100 {
-        assert!(began.elapsed() < Duration::from_secs(30), "of many at once some are too many");
+        assert!(began.elapsed() < Duration::from_mins(5), "of many at once some are too many");
         for answer in futures::future::join_all((0..64).map(|_| post())).await {
             match answer.status {
                 401 => {}
@@ -57,4 +59,32 @@ async fn a_full_server_refuses_in_few_words_and_operators_still_work() {
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
     assert!((1..=seconds).contains(&told), "{told} lines");
     assert!(!logs.contains("\"overloaded\""), "no line for each");
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_be_watched_is_closed() {
+    let mut world = World::prepare(Database::Sqlite).await;
+    world.speak_plain();
+    world.set("limits.keep_alive=2s");
+    world.set("limits.body_time=2s");
+    world.add_node().await;
+    let (pid, port) = (world.nodes()[0].pid(), world.nodes()[0].port());
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let most = format!("--nofile={}:", open + 21);
+    let _ = Run::of(Command::new("prlimit").args(["--pid", &pid.to_string(), &most])).ok();
+
+    // A body that no handler reads: nothing but our watch ends such a connection.
+    let head = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut all = Vec::new();
+    for _ in 0..60 {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        stream.write_all(head).unwrap();
+        all.push(stream);
+    }
+    for mut stream in all {
+        let ended = std::io::copy(&mut stream, &mut std::io::sink());
+        let is_open = ended.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!is_open, "nobody closes it");
+    }
 }

@@ -3,10 +3,14 @@
 //! The value is written, delivered and read, the key opened the keyring; then both are
 //! searched for, as they are, in base64 and in hexadecimal: in the database and its
 //! write-ahead log while the server runs, in its log at the most talkative level, in the
-//! metrics, in what it leaves when it is aborted, and in its memory. A core dump
-//! on purpose needs a process that lets itself be dumped, which this one does not; its
-//! memory is read as root may read it, which is what `gcore` would write to a file.
+//! metrics, in what it leaves when it is aborted, and in its memory. The key is looked for
+//! as the bytes that it is, whatever its file says them in: it opens the keyring at the
+//! start, and is not needed afterwards. Wherever is searched, something that must be there
+//! is searched for too. A core dump on purpose needs a process that lets itself be dumped,
+//! which this one does not; its memory is read as root may read it, which is what `gcore`
+//! would write to a file.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -37,6 +41,8 @@ pub(crate) const TRIAL: Trial = Trial {
 
 /// Where the secret is; this must be found, or the search finds nothing.
 const PATH: &str = "db/prod/canary";
+/// What the log and the metrics have of it: a request's route, never its path.
+const ROUTE: &str = "/api/v2/a2a/secrets/";
 /// How long a server that answered may hold what it answered.
 const SETTLES: Duration = Duration::from_secs(2);
 const CHUNK: usize = 1 << 20;
@@ -50,7 +56,9 @@ async fn run(course: &Course<'_>, report: &mut Report) -> anyhow::Result<()> {
     world.set("telemetry.level=trace");
     world.add_node().await;
     let mut scene = Scene::furnish(world).await;
-    let key = std::fs::read(scene.world.path("guard.key")).context("the guard's key")?;
+    let key = std::fs::read_to_string(scene.world.path("guard.key")).context("the guard's key")?;
+    let key = STANDARD.decode(key.trim()).context("the guard's key in base64")?;
+    ensure!(key.len() == 32, "the guard's key has {} bytes", key.len());
     let secret = Canary::of("the secret", value.as_bytes());
     let searched = [secret, Canary::of("the key", &key)];
 
@@ -62,7 +70,7 @@ async fn run(course: &Course<'_>, report: &mut Report) -> anyhow::Result<()> {
         look_in_files(&scene.world.path("data"), end, &searched, place, report)?;
     }
     let metrics = gauge::metrics(&scene.world.nodes()[0]).await?;
-    look("metrics", metrics.as_bytes(), &searched, report);
+    look("metrics", metrics.as_bytes(), ROUTE, &searched, report);
     look_in_memory(course, &scene, &searched, report)?;
     abort(&mut scene, &searched, report)
 }
@@ -98,27 +106,39 @@ async fn use_it(scene: &Scene, value: &str, report: &mut Report) -> anyhow::Resu
 /// Something to look for, in all its forms.
 struct Canary {
     what: &'static str,
-    forms: Vec<Vec<u8>>,
+    forms: Vec<(String, Vec<u8>)>,
 }
 
 impl Canary {
     fn of(what: &'static str, bytes: &[u8]) -> Self {
         let hex = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-        let mut forms = vec![bytes.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
+        let mut forms = vec![
+            ("as it is".to_owned(), bytes.to_vec()),
+            ("in capital hexadecimal".to_owned(), hex.to_uppercase().into_bytes()),
+            ("in hexadecimal".to_owned(), hex.into_bytes()),
+        ];
         // Inside something longer it begins at any of three places.
         for shift in 0..3 {
             let padded = [&vec![0; shift][..], bytes].concat();
             let whole = padded.len() / 3 * 3;
             let start = shift.div_ceil(3) * 4;
-            for text in [STANDARD.encode(&padded[..whole]), URL_SAFE.encode(&padded[..whole])] {
-                forms.push(text.as_bytes()[start..].to_vec());
+            let texts = [STANDARD.encode(&padded[..whole]), URL_SAFE.encode(&padded[..whole])];
+            for (text, kind) in texts.iter().zip(["base64", "URL-safe base64"]) {
+                let name = format!("in {kind}, behind {shift} bytes");
+                let form = text.as_bytes()[start..].to_vec();
+                // One text is often the same in both alphabets.
+                if !forms.iter().any(|(_, known)| *known == form) {
+                    forms.push((name, form));
+                }
             }
         }
         Self { what, forms }
     }
 
-    fn count_in(&self, bytes: &[u8]) -> usize {
-        self.forms.iter().map(|form| count(bytes, form)).sum()
+    /// How often it is there, by form.
+    fn found_in(&self, bytes: &[u8]) -> impl Iterator<Item = (&str, usize)> {
+        let counted = self.forms.iter().map(|(name, form)| (name.as_str(), count(bytes, form)));
+        counted.filter(|(_, found)| *found > 0)
     }
 }
 
@@ -127,11 +147,17 @@ fn count(bytes: &[u8], wanted: &[u8]) -> usize {
     memmem::find_iter(bytes, wanted).count()
 }
 
-fn look(place: &str, bytes: &[u8], searched: &[Canary], report: &mut Report) {
+/// Search these bytes, in which `known` must be.
+fn look(place: &str, bytes: &[u8], known: &str, searched: &[Canary], report: &mut Report) {
     report.measure_bytes(&format!("searched: {place}"), bytes.len() as u64);
+    report.demand(count(bytes, known.as_bytes()) > 0, || {
+        format!("{place} does not even have {known}: the search proves nothing")
+    });
     for canary in searched {
-        let found = canary.count_in(bytes);
-        report.demand(found == 0, || format!("{} is in {place}, {found} times", canary.what));
+        for (form, found) in canary.found_in(bytes) {
+            let what = canary.what;
+            report.demand(false, || format!("{what} is in {place} {form}, {found} times"));
+        }
     }
 }
 
@@ -150,10 +176,7 @@ fn look_in_files(
             all.extend(std::fs::read(path)?);
         }
     }
-    report.demand(count(&all, PATH.as_bytes()) > 0, || {
-        format!("{place} does not even have the path: the search proves nothing")
-    });
-    look(place, &all, searched, report);
+    look(place, &all, PATH, searched, report);
     Ok(())
 }
 
@@ -173,11 +196,12 @@ fn look_in_memory(
         .context("only root may read the memory of the server: run as root, or --without-root")?;
     let maps = std::fs::read_to_string(format!("{process}/maps"))?;
     let (mut chunk, untouched) = (vec![0; CHUNK], vec![0; CHUNK]);
-    let (mut known, mut size, mut found) = (0, 0, vec![0; searched.len()]);
+    let (mut known, mut size, mut found) = (0, 0, BTreeMap::new());
     for line in maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(is_writable)) {
         let (from, to) =
             line.split(' ').next().and_then(|all| all.split_once('-')).context("map")?;
         let (mut at, to) = (u64::from_str_radix(from, 16)?, u64::from_str_radix(to, 16)?);
+        let mapping = line.split_whitespace().nth(5).unwrap_or("memory without a name");
         while at < to {
             let Ok(read @ 1..) = memory.read_at(&mut chunk, at) else { break };
             let bytes = &chunk[..read.min(usize::try_from(to - at)?)];
@@ -186,8 +210,10 @@ fn look_in_memory(
                 continue;
             }
             known += count(bytes, PATH.as_bytes());
-            for (found, canary) in found.iter_mut().zip(searched) {
-                *found += canary.count_in(bytes);
+            for canary in searched {
+                for (form, times) in canary.found_in(bytes) {
+                    *found.entry((canary.what, form, mapping)).or_insert(0) += times;
+                }
             }
             size += bytes.len() as u64;
             // What lies across two chunks is found in the one or the other.
@@ -197,9 +223,12 @@ fn look_in_memory(
     }
     report.measure_bytes("searched: memory", size);
     report.demand(known > 0, || "memory does not even have the path".to_owned());
-    for (found, canary) in found.into_iter().zip(searched) {
-        report.count(&format!("{} in memory", canary.what), found);
-        report.demand(found == 0, || format!("{} is in memory, {found} times", canary.what));
+    for canary in searched {
+        let all = found.iter().filter(|((what, ..), _)| *what == canary.what);
+        report.count(&format!("{} in memory", canary.what), all.map(|(_, times)| times).sum());
+    }
+    for ((what, form, mapping), times) in found {
+        report.demand(false, || format!("{what} is in memory {form}, {times} times: {mapping}"));
     }
     Ok(())
 }
@@ -223,6 +252,28 @@ fn abort(scene: &mut Scene, searched: &[Canary], report: &mut Report) -> anyhow:
     for dumped in [format!("core.{pid}"), "core".to_owned()] {
         report.demand(!Path::new(&dumped).exists(), || format!("there is a core dump, {dumped}"));
     }
-    look("logs and crash output", &std::fs::read(log)?, searched, report);
+    look("logs and crash output", &std::fs::read(log)?, ROUTE, searched, report);
     look_in_files(&scene.world.path("data"), "", searched, "what the crash left", report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canary_is_found_in_every_form_and_wherever_it_begins() {
+        let bytes: [u8; 32] = std::array::from_fn(|place| 200 + u8::try_from(place).unwrap());
+        let canary = Canary::of("it", &bytes);
+        let hex = bytes.map(|byte| format!("{byte:02x}")).concat();
+        let mut texts = vec![bytes.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
+        for before in 0..4 {
+            let longer = [&vec![b'x'; before][..], &bytes, b"and more"].concat();
+            texts.push(STANDARD.encode(&longer).into_bytes());
+            texts.push(URL_SAFE.encode(&longer).into_bytes());
+        }
+        for text in texts {
+            assert_eq!(canary.found_in(&text).count(), 1, "{}", text.escape_ascii());
+        }
+        assert_eq!(canary.found_in(&bytes[1..]).count(), 0);
+    }
 }

@@ -96,6 +96,7 @@ async fn take_away(
     let (start, since) = (Mark::set(scene, 0).await?, SystemClock.now().0);
     let session = open(scene, node).await?;
     let users = Users::start(scene, right, &session);
+    users.are_under_way().await?;
     tokio::time::sleep(Duration::from_millis(chance.u64(300..500))).await;
 
     let mut wire = Wire::connect(scene.port(node)).await?;
@@ -221,33 +222,46 @@ struct Answer {
 /// Jobs that use the right without a pause.
 struct Users {
     stop: Arc<AtomicBool>,
-    users: Vec<JoinHandle<anyhow::Result<Vec<Answer>>>>,
+    /// Somebody was given what was asked for.
+    given: Arc<AtomicBool>,
+    asking: Vec<JoinHandle<anyhow::Result<Vec<Answer>>>>,
 }
 
 impl Users {
     fn start(scene: &Scene, right: Right, session: &Session) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut users = Vec::new();
+        let (stop, given) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let mut asking = Vec::new();
         let read = get(&format!("/api/v2/a2a/secrets/{SECRET}"), &session.token);
         for node in scene.world.nodes() {
             let port = node.port();
             for _ in 0..READERS {
-                let read = read.clone();
-                users.push(tokio::spawn(ask(port, Arc::clone(&stop), move || read.clone())));
+                let (read, flags) = (read.clone(), [Arc::clone(&stop), Arc::clone(&given)]);
+                asking.push(tokio::spawn(ask(port, flags, move || read.clone())));
             }
             // A session's end is nothing to who opens one of its own.
             for _ in 0..if right == Right::Policy { DELIVERIES } else { 0 } {
-                let jobs = scene.jobs.clone();
-                users.push(tokio::spawn(ask(port, Arc::clone(&stop), move || deliver(&jobs))));
+                let (jobs, flags) = (scene.jobs.clone(), [Arc::clone(&stop), Arc::clone(&given)]);
+                asking.push(tokio::spawn(ask(port, flags, move || deliver(&jobs))));
             }
         }
-        Self { stop, users }
+        Self { stop, given, asking }
+    }
+
+    /// Wait for the first of them to be given something: what is taken away before proves
+    /// nothing.
+    async fn are_under_way(&self) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while !self.given.load(Ordering::SeqCst) {
+            ensure!(started.elapsed() < Duration::from_mins(1), "nobody is given anything");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
     }
 
     async fn stop(self) -> anyhow::Result<Vec<Answer>> {
         self.stop.store(true, Ordering::SeqCst);
         let mut answers = Vec::new();
-        for user in self.users {
+        for user in self.asking {
             answers.extend(user.await??);
         }
         Ok(answers)
@@ -256,7 +270,7 @@ impl Users {
 
 async fn ask(
     port: u16,
-    stop: Arc<AtomicBool>,
+    [stop, given]: [Arc<AtomicBool>; 2],
     request: impl Fn() -> Vec<u8> + Send,
 ) -> anyhow::Result<Vec<Answer>> {
     let (mut wire, mut answers) = (Wire::connect(port).await?, Vec::new());
@@ -264,6 +278,7 @@ async fn ask(
         let request = request();
         let sent = Instant::now();
         let reply = wire.ask(&request).await?;
+        given.fetch_or(reply.status == 200, Ordering::SeqCst);
         let (answered, told) = (Instant::now(), format!("{} {}", reply.status, reply.code()));
         answers.push(Answer { sent, answered, told });
     }
