@@ -136,3 +136,72 @@ const TIME: Duration = Duration::from_secs(5);
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 /// Bytes of a file with authorities.
 const MOST_PEM: u64 = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use segura_plugins::MapEnv;
+
+    use super::*;
+    use crate::net::fetch::tests::{file, serve, tls_server};
+
+    fn collector(url: &str, ca_file: Option<PathBuf>, vars: &[(&str, &str)]) -> Collector {
+        let proxy = OutboundProxy::from_env(&MapEnv::new(vars.iter().copied())).unwrap();
+        let traces = Traces { url: url.parse().unwrap(), ca_file, ratio: 1.0 };
+        Collector::new(&traces, &proxy).unwrap()
+    }
+
+    #[test]
+    fn what_it_answers_decides_and_a_redirect_is_not_followed() {
+        let post = |answer: &str| {
+            let (address, heard) = serve(answer);
+            let url = format!("http://{address}/v1/traces");
+            (collector(&url, None, &[]).post(b"spans".to_vec()), heard)
+        };
+        let (taken, heard) = post("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        taken.unwrap();
+        let asked = heard.recv().unwrap();
+        assert!(asked.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{asked}");
+        let (elsewhere, led_to) = serve("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let moved = format!("Location: http://{elsewhere}/\r\nContent-Length: 0");
+        for (status, more) in [(307, moved.as_str()), (503, "Content-Length: 0")] {
+            let (refused, _heard) = post(&format!("HTTP/1.1 {status} X\r\n{more}\r\n\r\n"));
+            let refused = refused.unwrap_err();
+            assert!(matches!(refused, NotTaken::Status { status: it, .. } if it == status));
+        }
+        assert!(led_to.try_recv().is_err(), "nobody went there");
+        assert!(matches!(post("nonsense").0, Err(NotTaken::NoAnswer { .. })));
+    }
+
+    #[test]
+    fn only_the_given_authority_is_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (server, ca) = tls_server("localhost");
+        let (_, other_ca) = tls_server("other.example");
+        let url = format!("https://localhost:{}/v1/traces", server.port());
+        let post = |ca_file| collector(&url, ca_file, &[]).post(Vec::new());
+        post(Some(file(&folder, "ca.pem", &ca))).unwrap();
+        for ca_file in [None, Some(file(&folder, "other.pem", &other_ca))] {
+            assert!(matches!(post(ca_file), Err(NotTaken::NoAnswer { .. })));
+        }
+        for (path, said) in [
+            (file(&folder, "empty.pem", "no certificate"), "does not hold certificates"),
+            ("/nowhere/ca.pem".into(), "cannot be read"),
+        ] {
+            let traces = Traces { url: url.parse().unwrap(), ca_file: Some(path), ratio: 1.0 };
+            let error = Collector::new(&traces, &OutboundProxy::default()).unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn https_goes_through_the_proxy_and_plain_http_does_not() {
+        let refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
+        let ((proxy, heard), (direct, came)) = (serve(refusal), serve(refusal));
+        let proxy = format!("http://{proxy}");
+        let vars = [("HTTPS_PROXY", proxy.as_str()), ("HTTP_PROXY", proxy.as_str())];
+        collector("https://otel.example/v1/traces", None, &vars).post(Vec::new()).unwrap_err();
+        assert!(heard.recv().unwrap().starts_with("CONNECT otel.example:443 HTTP/1.1\r\n"));
+        collector(&format!("http://{direct}/v1/traces"), None, &vars).post(Vec::new()).unwrap_err();
+        assert!(came.recv().is_ok() && heard.try_recv().is_err());
+    }
+}

@@ -107,7 +107,7 @@ impl Line {
     /// place: a flood of refusals would crowd out everything else.
     pub(super) fn trace(&mut self, request: &ServiceRequest) {
         let method = method_label(&self.method);
-        self.span = traces::begin_request(self.id, method, request.headers());
+        self.span = traces::begin_request(self.id, method, self.route, request.headers());
     }
 
     /// Complete the response and write the line.
@@ -162,7 +162,7 @@ impl Line {
         let elapsed = self.started.elapsed();
         let (method, route) = (method_label(&self.method), self.route);
         self.edge.metrics.observe(&RequestLabels { method, route, outcome, code }, elapsed);
-        traces::end_request(&self.span, &RequestEnd { method, route, outcome, code, status });
+        traces::end_request(&self.span, &RequestEnd { outcome, code, status });
         if code == OVERLOADED {
             return;
         }

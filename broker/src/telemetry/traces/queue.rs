@@ -58,7 +58,7 @@ impl SpanProcessor for Queue {
 }
 
 /// Spans that wait or are on their way; a span has about a kilobyte.
-const PLACES: usize = 8192;
+const PLACES: usize = 4096;
 /// Spans in one message.
 const BATCH: usize = 512;
 /// How often what has gathered is sent.

@@ -14,18 +14,24 @@ use crate::http::routes::NO_ROUTE;
 use crate::telemetry::TRACES;
 
 /// Begin the span of a request: in the caller's trace, if it says one.
-pub(crate) fn begin_request(id: RequestId, method: &'static str, headers: &HeaderMap) -> Span {
+pub(crate) fn begin_request(
+    id: RequestId,
+    method: &'static str,
+    route: &'static str,
+    headers: &HeaderMap,
+) -> Span {
+    let routed = (route != NO_ROUTE).then_some(route);
     let span = tracing::info_span!(
         target: TRACES,
         parent: None,
         "request",
         otel.kind = "server",
-        otel.name = Empty,
+        otel.name = routed.map_or(method.to_owned(), |route| format!("{method} {route}")),
         otel.status_code = Empty,
         "error.type" = Empty,
         http.request.method = method,
         http.response.status_code = Empty,
-        http.route = Empty,
+        http.route = routed,
         segura.code = Empty,
         segura.outcome = Empty,
         segura.request_id = %id,
@@ -41,8 +47,6 @@ pub(crate) fn begin_request(id: RequestId, method: &'static str, headers: &Heade
 
 /// How a request ended.
 pub(crate) struct RequestEnd {
-    pub(crate) method: &'static str,
-    pub(crate) route: &'static str,
     pub(crate) outcome: &'static str,
     pub(crate) code: &'static str,
     pub(crate) status: Option<u16>,
@@ -53,13 +57,7 @@ pub(crate) fn end_request(span: &Span, end: &RequestEnd) {
     if span.is_disabled() {
         return;
     }
-    let RequestEnd { method, route, outcome, code, status } = *end;
-    if route == NO_ROUTE {
-        span.record("otel.name", method);
-    } else {
-        span.record("otel.name", format!("{method} {route}").as_str());
-        span.record("http.route", route);
-    }
+    let RequestEnd { outcome, code, status } = *end;
     if let Some(status) = status {
         span.record("http.response.status_code", i64::from(status));
     }
