@@ -18,7 +18,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, SpanLimits};
 use tracing::Subscriber;
 use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::registry::LookupSpan;
@@ -55,11 +55,12 @@ where
 {
     let exporter = Otlp::new(Collector::new(settings, proxy)?, &FIGURES);
     let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
-    // Not what the environment says: settings come from one place.
+    // Everything that the library would else take from the environment is said.
     let resource = Resource::builder_empty().with_service_name("segura").with_attribute(version);
     let provider = SdkTracerProvider::builder()
         .with_span_processor(Queue::new(exporter, &FIGURES))
         .with_sampler(OfRequests::new(settings.ratio))
+        .with_span_limits(SpanLimits::default())
         .with_resource(resource.build())
         .build();
     let layer = tracing_opentelemetry::layer()

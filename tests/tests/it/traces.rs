@@ -23,6 +23,17 @@ async fn traced_world(database: Database, settings: &[&str]) -> (World, TokenIss
     world.put_secret("db/prod/canary", CANARY);
     world.stop();
     settings.iter().for_each(|setting| world.set(setting));
+    // What other programs on the machine are told is nothing to this one.
+    for (name, value) in [
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "1"),
+        ("OTEL_TRACES_SAMPLER", "always_off"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "1"),
+        ("OTEL_SERVICE_NAME", CANARY),
+        ("OTEL_RESOURCE_ATTRIBUTES", &format!("x={CANARY}")),
+        ("OTEL_EXPORTER_OTLP_HEADERS", &format!("x={CANARY}")),
+    ] {
+        world.set_env(name, value);
+    }
     world.add_node().await;
     (world, issuer)
 }
@@ -155,6 +166,7 @@ on_each_database! {
         let spans = collector.spans();
         assert!(!named(&spans, "seal").is_empty() && !named(&spans, "open").is_empty(), "{spans:#?}");
         let bytes = String::from_utf8_lossy(&collector.bytes()).into_owned();
+        assert!(bytes.contains("service.name") && bytes.contains("/api/v2/deliveries"));
         let payload = token.split('.').nth(1).expect("a token has three parts");
         let repository = claims()["repository"].as_str().expect("a name").to_owned();
         for (what, text) in [
@@ -281,7 +293,6 @@ async fn nothing_is_sent_when_traces_are_off() {
     let collector = Collector::start(Manner::Take).await;
     let (mut world, issuer) = github_world(Database::Sqlite).await;
     world.stop();
-    // What other programs on the machine are told is nothing to this one.
     world.set_env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint());
     world.set_env("OTEL_TRACES_EXPORTER", "otlp");
     world.add_node().await;
