@@ -5,6 +5,7 @@
 //! comes with the message types that OpenTelemetry publishes, so a span is what any
 //! collector would read, and keeps every byte, headers included, for a test to look through.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -101,7 +102,10 @@ fn shown(attribute: &KeyValue) -> String {
 
 /// An id as a header spells it.
 pub fn hex(id: &[u8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    id.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a String takes any text");
+        hex
+    })
 }
 
 async fn serve(listener: TcpListener, manner: Manner, taken: Arc<Mutex<Vec<Taken>>>) {

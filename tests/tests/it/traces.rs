@@ -22,7 +22,9 @@ async fn traced_world(database: Database, settings: &[&str]) -> (World, TokenIss
     let (mut world, issuer) = github_world(database).await;
     world.put_secret("db/prod/canary", CANARY);
     world.stop();
-    settings.iter().for_each(|setting| world.set(setting));
+    for setting in settings {
+        world.set(setting);
+    }
     // What other programs on the machine are told is nothing to this one.
     for (name, value) in [
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "1"),

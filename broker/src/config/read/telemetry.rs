@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use super::Reader;
+use super::{Noted, Reader};
 use crate::config::{LogFormat, Telemetry, Traces};
 
 impl Reader<'_> {
@@ -22,12 +22,11 @@ impl Reader<'_> {
             _ => self.problem("telemetry", "format", "expected `json` or `text`"),
         };
         let traces = self.traces();
-        Some(Telemetry { level: level?, format: format?, traces: traces? })
+        Some(Telemetry { level: level?, format: format?, traces: traces.ok()? })
     }
 
-    /// `None` is a problem that was noted, `Some(None)` is off.
-    fn traces(&mut self) -> Option<Option<Traces>> {
-        let ratio = self.ratio();
+    fn traces(&mut self) -> Result<Option<Traces>, Noted> {
+        let ratio = self.ratio().ok_or(Noted);
         let ca_file = self.path("telemetry", "otlp_ca_file");
         let text = self.text("telemetry", "otlp_endpoint").unwrap_or_default();
         if text.is_empty() {
@@ -37,14 +36,16 @@ impl Reader<'_> {
             let message = "expected the address of a collector, such as http://127.0.0.1:4318 or \
                            https://otel.example.com, without user, query or fragment; \
                            `/v1/traces` is put behind it";
-            return self.problem("telemetry", "otlp_endpoint", message);
+            self.problem::<()>("telemetry", "otlp_endpoint", message);
+            return Err(Noted);
         };
         if ca_file.is_some() && url.scheme() == "http" {
             let message = "plain http has no authority: write `https` in `otlp_endpoint`, or leave \
                            this out";
-            return self.problem("telemetry", "otlp_ca_file", message);
+            self.problem::<()>("telemetry", "otlp_ca_file", message);
+            return Err(Noted);
         }
-        Some(Some(Traces { url, ca_file, ratio: ratio? }))
+        Ok(Some(Traces { url, ca_file, ratio: ratio? }))
     }
 
     fn ratio(&mut self) -> Option<f64> {
