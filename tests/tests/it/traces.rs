@@ -15,6 +15,8 @@ use crate::main_job::{claims, github_world};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
+/// The page that says what a span may hold.
+const OPERATIONS: &str = include_str!("../../../docs/OPERATIONS.md");
 const CANARY: &str = "canary-5d0c2b7e-never-in-a-span";
 
 /// The main job's world, restarted with these settings.
@@ -186,6 +188,10 @@ on_each_database! {
         for span in &spans {
             assert!(span.events.is_empty() && span.links.is_empty(), "{span:?}");
             assert!(span.trace_state.is_empty(), "{span:?}");
+            for attribute in &span.attributes {
+                let documented = OPERATIONS.contains(&format!("`{}`", attribute.key));
+                assert!(documented, "docs/OPERATIONS.md does not tell of {attribute:?}");
+            }
         }
     }
 }
