@@ -55,6 +55,6 @@ pub use store::{Backend, OpenMode, OpenOptions, Store};
 pub use tx::{BoxFuture, Tx};
 pub use url::DatabaseUrl;
 pub use writer::{
-    Commit, Count, Entry, SessionStep, Spend, SpentToken, Spread, Tally, Writer, WriterFigures,
-    WriterOptions, WriterTask,
+    Commit, Count, Entry, SessionStep, Spend, SpentToken, Spread, TRACES, Tally, Writer,
+    WriterFigures, WriterOptions, WriterTask,
 };

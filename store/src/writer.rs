@@ -27,6 +27,8 @@ use diesel::result::Error as DieselError;
 use segura_model::{Clock, Random};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tracing::Span;
+use tracing::field::Empty;
 
 use self::batch::Batch;
 use self::order::Order;
@@ -39,6 +41,10 @@ use crate::{BoxFuture, HeadMac, RowMac, Store, StoreError, Tx};
 
 pub use entry::{Commit, Entry, SessionStep, Spend, SpentToken, Tally};
 pub use figures::{Count, Spread, WriterFigures};
+
+/// The target of the spans that traces are made of. No log level opens it; `segura-broker`
+/// does, when traces are switched on.
+pub const TRACES: &str = "traces";
 
 /// How to start a writer.
 #[derive(Clone)]
@@ -112,7 +118,9 @@ impl Writer {
     pub async fn submit(&self, entry: Entry) -> Result<Commit, StoreError> {
         let order = Order::new(entry)?;
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Order(Box::new(order), reply))?;
+        // Open until the answer is there: the wait, and the commit.
+        let span = tracing::info_span!(target: TRACES, "commit", segura.writer.wait_us = Empty);
+        self.send(Job::Order(Box::new(order), reply), span.clone())?;
         // The writer is lost, perhaps after the commit.
         answer.await.map_err(|_| StoreError::Unresolved)?
     }
@@ -154,14 +162,16 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
     {
         let (unit, answer) = Unit::new(hold, work);
-        self.send(Job::Unit(unit))?;
+        let span =
+            tracing::info_span!(target: TRACES, "unit of work", segura.writer.wait_us = Empty);
+        self.send(Job::Unit(unit), span.clone())?;
         answer.await.unwrap_or_else(|_| Err(StoreError::Unresolved.into()))
     }
 
-    fn send(&self, job: Job) -> Result<(), StoreError> {
+    fn send(&self, job: Job, span: Span) -> Result<(), StoreError> {
         let since = Instant::now();
         self.figures.comes(since);
-        self.queue.try_send(Waiting { job, since }).map_err(|error| match error {
+        self.queue.try_send(Waiting { job, since, span }).map_err(|error| match error {
             mpsc::error::TrySendError::Closed(_) => StoreError::Stopped,
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
         })

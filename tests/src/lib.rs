@@ -6,6 +6,7 @@
 
 pub mod attack;
 pub mod cli;
+pub mod collector;
 pub mod database;
 pub mod issuer;
 pub mod node;

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use futures::FutureExt;
 use segura_store::{DatabaseUrl, OpenMode, OpenOptions, Store, StoreError};
+use url::{Host, Url};
 
 use super::folder::check_folder;
 use super::problem::Problem;
 use super::{Config, GuardSource, ServerUrl, Tls};
+use crate::net::{Collector, OutboundProxy};
 use crate::telemetry::Chain;
 use crate::tls::GivenCertificate;
 
@@ -39,25 +41,55 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
             Err(error) => problems.push(Problem::of("tls.cert_file", Chain(&error).to_string())),
         }
     }
+    if let Some(traces) = &config.telemetry.traces
+        && let Err(error) = Collector::new(traces, &OutboundProxy::default())
+    {
+        problems.push(Problem::of("telemetry.otlp_ca_file", Chain(&error).to_string()));
+    }
     problems
 }
 
-/// Callers come to a port where nobody listens, unless something in between forwards them.
+/// What is allowed and mostly not meant.
 pub(super) fn warnings(config: &Config) -> Vec<Problem> {
+    port_warning(config).into_iter().chain(collector_warning(config)).collect()
+}
+
+/// Callers come to a port where nobody listens, unless something in between forwards them.
+fn port_warning(config: &Config) -> Option<Problem> {
     let server = &config.server;
     let listens_at = server.listen.port();
     let met = |url: &ServerUrl| url.port() == listens_at;
     // A proxy in front has its own port; port 0 is a free one.
     if listens_at == 0 || !server.trusted_proxies.is_empty() || server.urls.iter().any(met) {
-        return Vec::new();
+        return None;
     }
-    let Some(url) = server.urls.first() else { return Vec::new() };
+    let url = server.urls.first()?;
     let message = format!(
         "{url} says port {}, and the server listens on {listens_at}: unless something in between \
          forwards one to the other, say that port in the URL, or listen there (`server.listen`)",
         url.port()
     );
-    vec![Problem::of("server.url", message)]
+    Some(Problem::of("server.url", message))
+}
+
+/// Traces hold no secret, but tell who asks what when.
+fn collector_warning(config: &Config) -> Option<Problem> {
+    let url = &config.telemetry.traces.as_ref()?.url;
+    if url.scheme() == "https" || is_loopback(url) {
+        return None;
+    }
+    let message = "traces go there over plain HTTP, for whoever is on the way to read: use https, \
+                   or a collector on this machine";
+    Some(Problem::of("telemetry.otlp_endpoint", message))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// Read the address of the database as the server does, which it does before it connects:

@@ -102,7 +102,9 @@ fn from_text(key: &Key, text: &str) -> Value {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Value::List(items.map(str::to_owned).collect())
         }
-        Form::Count | Form::Secret { .. } | Form::Text => Value::Text(text.to_owned()),
+        Form::Count | Form::Number | Form::Secret { .. } | Form::Text => {
+            Value::Text(text.to_owned())
+        }
     }
 }
 
@@ -164,6 +166,9 @@ fn raw(form: Form, value: toml::Value) -> Result<Value, &'static str> {
     match (form, value) {
         (Form::Count, toml::Value::Integer(count)) => Ok(Value::Text(count.to_string())),
         (Form::Count, _) => Err("a whole number"),
+        (Form::Number, toml::Value::Integer(number)) => Ok(Value::Text(number.to_string())),
+        (Form::Number, toml::Value::Float(number)) => Ok(Value::Text(number.to_string())),
+        (Form::Number, _) => Err("a number"),
         (Form::List, toml::Value::String(only)) => Ok(Value::List(vec![only])),
         (Form::List, toml::Value::Array(items)) => items
             .into_iter()

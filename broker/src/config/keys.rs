@@ -20,6 +20,8 @@ pub(super) enum Form {
     Count,
     /// Texts; commas between them in the environment and in flags.
     List,
+    /// A number, whole or not.
+    Number,
     /// A secret: from the environment only. In a file it has this other key.
     Secret {
         /// The key that names a file with it.
@@ -309,5 +311,31 @@ can work.",
         Some("json"),
         r#""json""#,
         "How: \"json\", one object a line, or \"text\".",
+    ),
+    key(
+        "telemetry",
+        "otlp_endpoint",
+        Form::Text,
+        Some(""),
+        r#""http://127.0.0.1:4318""#,
+        "Traces: the collector that spans are sent to, by OTLP over HTTP, at `/v1/traces`
+under this address. Without it there are none.",
+    ),
+    key(
+        "telemetry",
+        "otlp_ca_file",
+        Form::Text,
+        Some(""),
+        r#""/etc/segura/collector-ca.pem""#,
+        "The authority that vouches for the collector, PEM, in place of the system's.",
+    ),
+    key(
+        "telemetry",
+        "trace_ratio",
+        Form::Number,
+        Some("1"),
+        "1",
+        "Which part of the requests is traced, 0 to 1. For a request that continues its
+caller's trace (`traceparent`) the caller has decided.",
     ),
 ];

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use segura_plugins::Env;
 use segura_store::DatabaseUrl;
+use url::Url;
 
 use crate::net::{IssuerFiles, Network};
 
@@ -49,7 +50,7 @@ pub struct Config {
     pub tls: Tls,
     /// The bounds.
     pub limits: Limits,
-    /// What is logged.
+    /// What is logged and traced.
     pub telemetry: Telemetry,
 }
 
@@ -120,13 +121,26 @@ pub struct Limits {
     pub keys_max_stale: Duration,
 }
 
-/// What is logged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is logged and traced.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Telemetry {
     /// `error`, `warn`, `info`, `debug` or `trace`.
     pub level: tracing::Level,
     /// How lines look.
     pub format: LogFormat,
+    /// Where traces go; `None` when they are off.
+    pub traces: Option<Traces>,
+}
+
+/// Where traces go, and which.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Traces {
+    /// Where spans are posted: `/v1/traces` under the endpoint.
+    pub url: Url,
+    /// The authorities that vouch for the collector; `None` for the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The part of the requests that begin a trace, 0 to 1.
+    pub ratio: f64,
 }
 
 /// How log lines look.

@@ -1,5 +1,7 @@
 //! From raw values to typed ones; every problem is collected.
 
+mod telemetry;
+
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ use super::gather::{Origin, Setting, Settings, Value};
 use super::guard::{GuardSource, read_private};
 use super::keys::{self, Form, Key, UNDERSTOOD};
 use super::problem::Problem;
-use super::{Config, Limits, LogFormat, Server, Telemetry, Tls};
+use super::{Config, Limits, Server, Tls};
 use crate::net::IssuerFiles;
 
 /// Read every setting; `None`, or problems, when one of them cannot be.
@@ -204,22 +206,6 @@ impl Reader<'_> {
             min_free_disk: min_free_disk?,
             keys_max_stale: keys_max_stale?,
         })
-    }
-
-    fn telemetry(&mut self) -> Option<Telemetry> {
-        let level = self.text("telemetry", "level").unwrap_or_default();
-        let level = match level.parse() {
-            Ok(level) => Some(level),
-            Err(_) => {
-                self.problem("telemetry", "level", "expected error, warn, info, debug or trace")
-            }
-        };
-        let format = match self.text("telemetry", "format").as_deref() {
-            Some("json") => Some(LogFormat::Json),
-            Some("text") => Some(LogFormat::Text),
-            _ => self.problem("telemetry", "format", "expected `json` or `text`"),
-        };
-        Some(Telemetry { level: level?, format: format? })
     }
 
     /// Secrets in the file or on the command line, which others can read.

@@ -326,6 +326,64 @@ fn a_url_of_a_port_where_nobody_listens_is_worth_a_word() {
 }
 
 #[test]
+fn traces_are_off_until_a_collector_is_named() {
+    let traces = |text: &str| load(&format!("{SMALL}[telemetry]\n{text}"));
+    let read = |text: &str| traces(text).unwrap().telemetry.traces;
+    assert_eq!(load(SMALL).unwrap().telemetry.traces, None);
+    assert_eq!(read("trace_ratio = 0.5"), None);
+    for (endpoint, url) in [
+        ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces"),
+        ("https://otel.example/tenant/", "https://otel.example/tenant/v1/traces"),
+    ] {
+        let read = read(&format!("otlp_endpoint = {endpoint:?}")).unwrap();
+        assert_eq!((read.url.as_str(), read.ca_file, read.ratio), (url, None, 1.0));
+    }
+    let whole = "otlp_endpoint = \"https://a.example\"\notlp_ca_file = \"ca.pem\"\n";
+    for (ratio, value) in [("0", 0.0), ("0.25", 0.25), ("1.0", 1.0)] {
+        let read = read(&format!("{whole}trace_ratio = {ratio}")).unwrap();
+        assert!((read.ratio - value).abs() < f64::EPSILON);
+        assert!(read.ca_file.unwrap().is_absolute(), "it counts from the file");
+    }
+    for (bad, place) in [
+        ("otlp_endpoint = \"127.0.0.1:4318\"", "otlp_endpoint"),
+        ("otlp_endpoint = \"grpc://a.example\"", "otlp_endpoint"),
+        ("otlp_endpoint = \"https://user:hunter2@a.example\"", "otlp_endpoint"),
+        ("otlp_endpoint = \"https://a.example/?key=hunter2\"", "otlp_endpoint"),
+        ("otlp_endpoint = \"http://a.example\"\notlp_ca_file = \"ca.pem\"", "otlp_ca_file"),
+        ("trace_ratio = 1.5", "trace_ratio"),
+        ("trace_ratio = nan", "trace_ratio"),
+        ("trace_ratio = true", "trace_ratio"),
+    ] {
+        let said = problems(traces(bad));
+        assert!(
+            said.contains(&format!("telemetry.{place}")) && !said.contains("hunter2"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_look_at_traces_finds_a_missing_authority_and_a_readable_way() {
+    let written = Written::new();
+    let at = |endpoint: &str, more: &[(&str, &str)]| {
+        let endpoint = [("telemetry.otlp_endpoint", endpoint)];
+        written.load(SMALL, &[], &[&endpoint, more].concat()).unwrap()
+    };
+    let missing = at("https://a.example", &[("telemetry.otlp_ca_file", "/nowhere/ca.pem")]);
+    let problems = missing.check();
+    assert!(problems.iter().any(|it| it.place == "telemetry.otlp_ca_file"), "{problems:?}");
+    let warned = |endpoint: &str| {
+        let warnings = at(endpoint, &[]).warnings();
+        warnings.iter().any(|it| it.place == "telemetry.otlp_endpoint")
+    };
+    assert!(warned("http://otel.example:4318"));
+    for fine in ["http://127.0.0.1:4318", "http://[::1]:4318", "http://localhost:4318"] {
+        assert!(!warned(fine), "{fine}");
+    }
+    assert!(!warned("https://otel.example"));
+}
+
+#[test]
 fn what_the_file_shows_of_a_limit_is_its_default() {
     for key in keys::KEYS.iter().filter(|key| key.section == "limits") {
         assert_eq!(key.default, Some(key.example.trim_matches('"')), "{}", key.path());

@@ -20,6 +20,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, ResponseError};
 use segura_model::Class;
+use tracing::Instrument;
 
 use self::line::{Line, OVERLOADED};
 use super::error::ApiError;
@@ -43,6 +44,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     let mut line = Line::start(&edge, &request);
     let serving = idle::serving(&request);
     if let Err(error) = screen(&request, &edge) {
+        line.trace(&request);
         let response = line.finish(error.error_response());
         return Ok(request.into_response(response));
     }
@@ -57,7 +59,8 @@ pub async fn wrap<B: MessageBody + 'static>(
         }
     };
     request.extensions_mut().insert(Rc::clone(&place));
-    let answered = next.call(request).await;
+    line.trace(&request);
+    let answered = next.call(request).instrument(line.span.clone()).await;
     // Not held while the answer is sent.
     place.leave();
     match answered {

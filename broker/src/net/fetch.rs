@@ -186,4 +186,4 @@ const TIME: Duration = Duration::from_secs(5);
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
-mod tests;
+pub(in crate::net) mod tests;

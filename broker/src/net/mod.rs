@@ -1,6 +1,7 @@
 //! The network under HTTP: addresses, listeners, and the way out.
 
 mod admission;
+mod collector;
 mod fetch;
 mod fragments;
 mod issuer_files;
@@ -11,6 +12,7 @@ mod reserved;
 mod stream;
 
 pub use admission::{Admission, Ticket};
+pub use collector::{Collector, CollectorError, NotTaken};
 pub use fetch::{HttpFetch, HttpFetchError};
 pub use fragments::Fragments;
 pub use issuer_files::{IssuerFiles, OutsideFolders};

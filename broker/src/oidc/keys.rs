@@ -16,6 +16,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use segura_model::issuer::KeySource;
 use segura_model::{Clock, IssuerEntry, IssuerId, Timestamp};
+use tracing::Instrument;
 
 use super::compact::CANONICAL;
 use super::discovery::{self, DevIssuers, DiscoveryError};
@@ -24,6 +25,7 @@ use super::jwks::{KeySet, KeySetError};
 use super::pace::Pace;
 use super::replay;
 use super::shelf::{KeyShelf, ShelvedKeys};
+use crate::telemetry::TRACES;
 
 /// Why an issuer's keys cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -223,7 +225,9 @@ impl Inner {
             return None;
         }
         // A task of its own: a caller that goes away must not abort what others wait for.
-        let task = tokio::spawn(self.clone().run(slot.clone()));
+        let issuer = tracing::field::display(&slot.entry.id);
+        let span = tracing::info_span!(target: TRACES, "fetch keys", segura.issuer = issuer);
+        let task = tokio::spawn(self.clone().run(slot.clone()).instrument(span));
         let id = slot.entry.id.clone();
         let refresh = task
             .map(move |ended| ended.unwrap_or_else(|_| Err(Arc::new(KeysError::Interrupted(id)))))

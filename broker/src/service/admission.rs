@@ -6,12 +6,13 @@
 
 use segura_model::{Class, Classify, Kind, SecretText};
 use segura_store::{ChangeNumber, StoreError};
+use tracing::Instrument;
 
 use super::refusals::{Refusal, Refusing, Stranger, Turned};
 use super::snapshot::Snapshot;
 use super::{Core, Origin};
 use crate::oidc::{self, Verified, VerifyError};
-use crate::telemetry::Chain;
+use crate::telemetry::{Chain, TRACES};
 
 /// Why a token was not let in.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +75,9 @@ pub(crate) async fn admit(
     origin: Origin,
 ) -> Result<Verified, AdmissionError> {
     // EXPOSE: the token is what is verified.
-    let error = match core.verifier.verify(&snapshot.issuers, token.expose()).await {
+    let verifying = core.verifier.verify(&snapshot.issuers, token.expose());
+    let span = tracing::info_span!(target: TRACES, "verify");
+    let error = match verifying.instrument(span).await {
         Ok(verified) => return Ok(verified),
         Err(error) => Box::new(error),
     };

@@ -27,6 +27,7 @@ use super::snapshot::Snapshot;
 use super::ticket::Session;
 use super::{Core, Origin};
 use crate::oidc::Verified;
+use crate::telemetry::TRACES;
 
 /// How often a request is decided before it gives way to a storm of changes.
 const TRIES: usize = 5;
@@ -160,7 +161,9 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     async fn run(&self, earlier: Option<&Earlier>) -> Result<Step, GrantError> {
         let now = self.core.clock.now();
-        let decision = evaluate(&self.snapshot.policies, &self.verified.workload, self.paths, now);
+        let decision = tracing::info_span!(target: TRACES, "decide").in_scope(|| {
+            evaluate(&self.snapshot.policies, &self.verified.workload, self.paths, now)
+        });
         let secrets = self.open(&decision, earlier, now).await?;
         let session = match earlier {
             Some(earlier) => earlier.session(self.verified.workload.clone()),

@@ -10,8 +10,10 @@ use segura_model::audit::ReleasedPath;
 use segura_model::wanted::WantedSecret;
 use segura_model::{SecretPath, Timestamp};
 use segura_vault::{Fields, SealedSecret, SecretsError};
+use tracing::Instrument;
 
 use super::Core;
+use crate::telemetry::TRACES;
 
 /// A secret with its values.
 #[derive(Debug)]
@@ -54,6 +56,15 @@ impl From<SecretsError> for NotOpened {
 
 /// Open one secret.
 pub(crate) async fn open(
+    core: &Core,
+    wanted: &WantedSecret,
+    now: Timestamp,
+) -> Result<OpenedSecret, NotOpened> {
+    let span = tracing::info_span!(target: TRACES, "open");
+    open_untraced(core, wanted, now).instrument(span).await
+}
+
+async fn open_untraced(
     core: &Core,
     wanted: &WantedSecret,
     now: Timestamp,

@@ -20,6 +20,7 @@ use super::refusals::{Blame, Case, CaseStanding, Refusal, Refusing, Stranger, Tu
 use super::snapshot::Snapshot;
 use super::ticket::{Session, SessionError};
 use super::{Core, Origin};
+use crate::telemetry::TRACES;
 
 /// How often a read is decided before it gives way to a storm of changes.
 const TRIES: usize = 5;
@@ -149,7 +150,8 @@ impl Attempt<'_> {
     async fn run(&self) -> Result<ReadSecret, ReadError> {
         let now = self.core.clock.now();
         let path = std::slice::from_ref(&self.wanted.path);
-        let decision = evaluate(&self.snapshot.policies, &self.session.workload, path, now);
+        let decision = tracing::info_span!(target: TRACES, "decide")
+            .in_scope(|| evaluate(&self.snapshot.policies, &self.session.workload, path, now));
         let Some(Outcome::Granted(policy)) = decision.outcomes.first() else {
             let fault = opening::fault(self.wanted, SecretFaultKind::NotGranted);
             let verdict = not_given(&decision, vec![fault]);

@@ -13,12 +13,14 @@ use segura_model::wanted::WantedSecret;
 use segura_model::{Class, Classify, SecretPath, Timestamp};
 use segura_store::{Commit, Entry, ListedSecret, Receipt, SecretHead, StoreError, VersionSummary};
 use segura_vault::{Edit, Fields, FieldsError, MetaChange, PutSecret, SecretsError};
+use tracing::Instrument;
 
 use super::access::{Operator, Permission};
 use super::opening::{self, NotOpened, OpenedSecret};
 use super::operators::{OperatorService, OperatorsError};
 use super::refusals::{Refusal, Refusing};
 use super::{Core, Origin};
+use crate::telemetry::TRACES;
 
 /// What an operator wants to do with a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +136,9 @@ impl SecretService {
         let record = self.record(Event::SecretPut, Outcome::Changed, by, origin);
         let expected_version = put.expected_version;
         let put = PutSecret { path, fields, expected_version, meta, by: by.into() };
-        let version = self.written(self.core.vault.put(put, record).await, by, origin).await?;
+        let sealing = tracing::info_span!(target: TRACES, "seal");
+        let put = self.core.vault.put(put, record).instrument(sealing).await;
+        let version = self.written(put, by, origin).await?;
         self.core.catch_up().await;
         Ok(version)
     }

@@ -29,7 +29,9 @@ pub(crate) struct Args {
 /// Run `segura server`.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
     let config = args.file.load_with(&args.overrides, context)?;
-    telemetry::init(&config.telemetry).map_err(|error| CliError::Logger(error.into()))?;
+    // Until the runtime is gone, so that the last spans are among what is sent.
+    let _traces = telemetry::init(&config.telemetry, &context.env)
+        .map_err(|error| CliError::Logger(error.into()))?;
     startup::harden();
     context.block_on_server(async {
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));

@@ -3,7 +3,7 @@
 //! A change of trust is everybody's affair: what was decided before it is decided anew. A
 //! change of a secret is the affair of those whose records name that secret. Without the
 //! difference, whoever may write secrets could keep every job waiting by writing one
-//! nobody asks for, again and again (ADR 0013).
+//! nobody asks for, again and again (ADR 0014).
 
 use std::collections::HashMap;
 

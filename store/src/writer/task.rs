@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::Span;
 
 use super::batch::Batch;
 use super::entry::Commit;
@@ -34,10 +35,11 @@ pub(super) enum Job {
     Unit(Unit),
 }
 
-/// A job, and since when it waits.
+/// A job, since when it waits, and the span that is told how long.
 pub(super) struct Waiting {
     pub(super) job: Job,
     pub(super) since: Instant,
+    pub(super) span: Span,
 }
 
 /// Where an order's answer goes.
@@ -103,7 +105,10 @@ impl Task {
         let now = Instant::now();
         let figures = &self.shared.figures;
         for waiting in inbox {
-            figures.waits.add_time(now - waiting.since);
+            let wait = now - waiting.since;
+            figures.waits.add_time(wait);
+            let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+            waiting.span.record("segura.writer.wait_us", micros);
         }
         figures.taken(inbox.last().map_or(now, |waiting| waiting.since), more);
     }

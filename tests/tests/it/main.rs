@@ -16,3 +16,4 @@ mod refusals;
 mod replay;
 mod runners;
 mod sessions;
+mod traces;

@@ -14,6 +14,7 @@ use crate::app::Figures;
 use crate::http::gate::Gate;
 use crate::http::health::Snapshot;
 use crate::http::idle::Connections;
+use crate::telemetry::traces::FIGURES;
 
 /// Everything that was looked up for one scrape.
 #[derive(Debug)]
@@ -35,6 +36,12 @@ impl Collector for Readings {
         self.caches(&mut page)?;
         self.queue(&mut page)?;
         writer(&self.app.writer, &mut page)?;
+        page.counters(
+            "segura_trace_spans",
+            "Spans of traces, by what became of them",
+            "fate",
+            FIGURES.fates(),
+        )?;
         self.process.encode(&mut page)
     }
 }

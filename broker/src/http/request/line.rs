@@ -15,12 +15,14 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use segura_model::Class;
+use tracing::Span;
 
 use crate::http::error::{ApiError, PROBLEM_JSON, to_json};
 use crate::http::extract::{ClientAddr, RequestId};
 use crate::http::limits::Edge;
 use crate::http::metrics::{RequestLabels, method_label};
 use crate::http::routes;
+use crate::telemetry::traces::{self, RequestEnd};
 
 /// Say in the log line who called: `operator alice`, `session 01J…`.
 pub fn note_caller(request: &HttpRequest, caller: impl Display) {
@@ -49,6 +51,8 @@ pub(super) struct Line {
     pub(super) route: &'static str,
     client: IpAddr,
     notes: Notes,
+    /// What the parts of the request are in, when traces are on.
+    pub(super) span: Span,
     is_written: bool,
 }
 
@@ -94,8 +98,16 @@ impl Line {
             route: routes::NO_ROUTE,
             client: ClientAddr::of(request.request()).0,
             notes,
+            span: Span::none(),
             is_written: false,
         }
+    }
+
+    /// Begin the trace of this request, or its part in its caller's. Not before it has a
+    /// place: a flood of refusals would crowd out everything else.
+    pub(super) fn trace(&mut self, request: &ServiceRequest) {
+        let method = method_label(&self.method);
+        self.span = traces::begin_request(self.id, method, self.route, request.headers());
     }
 
     /// Complete the response and write the line.
@@ -150,6 +162,7 @@ impl Line {
         let elapsed = self.started.elapsed();
         let (method, route) = (method_label(&self.method), self.route);
         self.edge.metrics.observe(&RequestLabels { method, route, outcome, code }, elapsed);
+        traces::end_request(&self.span, &RequestEnd { outcome, code, status });
         if code == OVERLOADED {
             return;
         }
@@ -166,6 +179,7 @@ impl Line {
             code,
             status,
             elapsed_ms,
+            trace_id = traces::trace_id(&self.span),
             "request"
         );
     }

@@ -15,7 +15,7 @@ use url::Url;
 use super::*;
 
 /// A server that answers every connection with these bytes and tells what it was asked.
-fn serve(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
+pub(in crate::net) fn serve(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (asked, heard) = channel();
@@ -52,7 +52,11 @@ async fn fetch(answer: impl Into<Vec<u8>>) -> Result<Fetched, FetchError> {
     fetcher(&[]).fetch(request(&format!("http://{address}/keys"))).await
 }
 
-fn file(directory: &tempfile::TempDir, name: &str, text: &str) -> std::path::PathBuf {
+pub(in crate::net) fn file(
+    directory: &tempfile::TempDir,
+    name: &str,
+    text: &str,
+) -> std::path::PathBuf {
     let path = directory.path().join(name);
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -254,7 +258,7 @@ fn the_age_of_a_document_is_read() {
 }
 
 /// An HTTPS server for this name, and the PEM of the authority that vouches for it.
-fn tls_server(name: &str) -> (SocketAddr, String) {
+pub(in crate::net) fn tls_server(name: &str) -> (SocketAddr, String) {
     let mut params = CertificateParams::new(vec![]).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
