@@ -16,6 +16,7 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use segura_model::Class;
 
+use super::last::Last;
 use crate::http::error::{ApiError, PROBLEM_JSON, to_json};
 use crate::http::extract::{ClientAddr, RequestId};
 use crate::http::limits::Edge;
@@ -48,6 +49,7 @@ pub(super) struct Line {
     /// The pattern of its route, once that is known.
     pub(super) route: &'static str,
     client: IpAddr,
+    pub(super) last: Last,
     notes: Notes,
     is_written: bool,
 }
@@ -93,6 +95,7 @@ impl Line {
             method: request.method().clone(),
             route: routes::NO_ROUTE,
             client: ClientAddr::of(request.request()).0,
+            last: Last::of(request),
             notes,
             is_written: false,
         }
@@ -127,6 +130,7 @@ impl Line {
         if let Some(chain) = error.as_ref().and_then(ApiError::chain) {
             tracing::error!(request_id = %self.id, code, error = chain, "a request failed");
         }
+        self.last.mark(response.head_mut());
         self.write(&Ending::answered(response.status(), code));
         response
     }
