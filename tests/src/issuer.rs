@@ -4,8 +4,8 @@
 //! reached from a test. Keys are made for each issuer; claims come from
 //! `segura_plugins::sample`, whose shapes come from the vendors' documentation.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use segura_broker::dev::SigningKey;
 use segura_model::{Algorithm, Clock, SystemClock};
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 /// A running issuer; stopped when dropped.
 pub struct TokenIssuer {
     url: String,
-    key: Arc<SigningKey>,
+    key: Arc<Mutex<Arc<SigningKey>>>,
     task: JoinHandle<()>,
 }
 
@@ -28,6 +28,7 @@ impl TokenIssuer {
         let address = listener.local_addr().expect("a bound listener has an address");
         let url = format!("http://{address}");
         let key = Arc::new(SigningKey::make(algorithm, "key-1"));
+        let key = Arc::new(Mutex::new(key));
         let task = tokio::spawn(serve(listener, url.clone(), Arc::clone(&key)));
         Self { url, key, task }
     }
@@ -39,12 +40,23 @@ impl TokenIssuer {
 
     /// The key that signs.
     pub fn key(&self) -> Arc<SigningKey> {
-        Arc::clone(&self.key)
+        held(&self.key)
+    }
+
+    /// Sign with a new key of another id from now on, and show only that.
+    pub fn rotate(&self, algorithm: Algorithm, kid: &str) {
+        let key = Arc::new(SigningKey::make(algorithm, kid));
+        *self.key.lock().expect("no test panics while it holds the key") = key;
+    }
+
+    /// Answer nothing any more.
+    pub fn stop(&self) {
+        self.task.abort();
     }
 
     /// A token of these claims, with `iss` and the times of a fresh token unless given.
     pub fn token(&self, claims: &Value) -> String {
-        self.key.sign(&self.complete(claims))
+        self.key().sign(&self.complete(claims))
     }
 
     /// The claims with `iss`, `iat`, `nbf`, `exp` and `jti` filled in where they are absent.
@@ -76,10 +88,14 @@ impl Drop for TokenIssuer {
     }
 }
 
-async fn serve(listener: TcpListener, url: String, key: Arc<SigningKey>) {
+fn held(key: &Mutex<Arc<SigningKey>>) -> Arc<SigningKey> {
+    Arc::clone(&key.lock().expect("no test panics while it holds the key"))
+}
+
+async fn serve(listener: TcpListener, url: String, key: Arc<Mutex<Arc<SigningKey>>>) {
     while let Ok((stream, _)) = listener.accept().await {
         // One at a time, within this task: stopping the task stops every answer.
-        drop(answer(stream, &url, &key).await);
+        drop(answer(stream, &url, &held(&key)).await);
     }
 }
 

@@ -13,9 +13,12 @@ mod readings;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
+use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{Error, HttpResponse};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -29,6 +32,7 @@ use tokio::sync::Mutex;
 use self::process::Process;
 use self::readings::Readings;
 use super::health::Health;
+use super::idle;
 use super::limits::Edge;
 use crate::app::App;
 
@@ -125,6 +129,15 @@ impl Default for Metrics {
 /// tell apart.
 pub fn method_label(method: &Method) -> &'static str {
     METHODS.iter().find(|known| **known == method.as_str()).copied().unwrap_or("other")
+}
+
+/// Wrap a request for the metrics: its connection is not idle meanwhile.
+pub async fn wrap(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let _serving = idle::serving(&request);
+    next.call(request).await
 }
 
 /// `GET /metrics`, on its own listener.

@@ -7,6 +7,7 @@
 //! server can do stops here too (`gate`), without a line of its own: a log of refusals
 //! would be a load.
 
+mod last;
 mod line;
 
 use std::rc::Rc;
@@ -14,7 +15,6 @@ use std::rc::Rc;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::ConnectionType;
 use actix_web::http::header::HeaderValue;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -26,7 +26,7 @@ use self::line::{Line, OVERLOADED};
 use super::error::ApiError;
 use super::gate::{Place, Pulse, Why};
 use super::limits::{Edge, MAX_TARGET};
-use super::{idle, routes};
+use super::routes;
 use crate::jobs::DiskLow;
 use crate::net::Fragments;
 
@@ -42,8 +42,8 @@ pub async fn wrap<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     detach(&mut request);
     let mut line = Line::start(&edge, &request);
-    let serving = idle::serving(&request);
-    if let Err(error) = screen(&request, &edge) {
+    let screened = if line.last.was_before() { Err(closing()) } else { screen(&request, &edge) };
+    if let Err(error) = screened {
         line.trace(&request);
         let response = line.finish(error.error_response());
         return Ok(request.into_response(response));
@@ -66,10 +66,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     match answered {
         Ok(response) => {
             let (request, response) = response.into_parts();
-            let mut response = line.finish(response.map_into_boxed_body());
-            if serving.is_some_and(|serving| serving.is_last()) {
-                response.head_mut().set_connection_type(ConnectionType::Close);
-            }
+            let response = line.finish(response.map_into_boxed_body());
             Ok(ServiceResponse::new(request, response))
         }
         // Of a middleware inside, such as the guard of a route.
@@ -118,6 +115,11 @@ fn screen(request: &ServiceRequest, edge: &Edge) -> Result<(), ApiError> {
         edge.disk.check().map_err(|low| disk_low(&low))?;
     }
     Ok(())
+}
+
+fn closing() -> ApiError {
+    let detail = "the answer before was this connection's last: send it again on another one";
+    ApiError::new(Class::unavailable("connection-closing"), detail)
 }
 
 fn was_cut(request: &ServiceRequest) -> bool {

@@ -109,18 +109,13 @@ impl HttpFetch {
             path: path.to_owned(),
             reason: error.to_string(),
         };
-        // From here on the path has no links that could be turned elsewhere meanwhile.
         let (files, named) = (self.files.clone(), path.to_owned());
-        let resolved = tokio::task::spawn_blocking(move || files.resolve(&named)).await;
-        let target = resolved.map_err(std::io::Error::other).flatten().map_err(unreadable)?;
-        // Opening a pipe waits for its other end, on a thread that nothing ends.
-        if !tokio::fs::metadata(&target).await.map_err(unreadable)?.is_file() {
-            return Err(unreadable(std::io::Error::other("it is no ordinary file")));
-        }
-        let file = tokio::fs::File::open(target).await.map_err(unreadable)?;
+        let opened = tokio::task::spawn_blocking(move || files.open(&named)).await;
+        let file = opened.map_err(std::io::Error::other).flatten().map_err(unreadable)?;
         let mut body = Vec::new();
         let most = u64::try_from(MAX_DOCUMENT).unwrap_or(u64::MAX);
-        file.take(most + 1).read_to_end(&mut body).await.map_err(unreadable)?;
+        let mut file = tokio::fs::File::from_std(file).take(most + 1);
+        file.read_to_end(&mut body).await.map_err(unreadable)?;
         if body.len() > MAX_DOCUMENT {
             return Err(FetchError::TooLong(path.display().to_string()));
         }

@@ -6,34 +6,90 @@
 //! served has exactly this method and target.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::rc::Rc;
 
 use memchr::{memchr, memrchr};
 
 use crate::http::limits::MAX_TARGET;
 
-/// The method and target, up to the `#`, of what may have been such a request.
+/// What may have been such a request on one connection.
+///
+/// A stranger decides how many there are and for how long the connection lives: what is
+/// kept of each is small, and there are few.
 #[derive(Debug, Default)]
 pub struct Fragments {
-    found: RefCell<HashSet<Vec<u8>>>,
+    /// Nobody can choose a target that is taken for another one.
+    keys: RandomState,
+    found: RefCell<Vec<Cut>>,
     too_many: Cell<bool>,
+    is_closing: Cell<bool>,
+}
+
+/// The method, and a digest of the target up to the `#`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cut {
+    method: Method,
+    target: u64,
+}
+
+/// The last eight capitals before the space.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Method([u8; LONGEST_METHOD]);
+
+impl Method {
+    fn then(mut self, letter: u8) -> Self {
+        self.0.rotate_left(1);
+        self.0[LONGEST_METHOD - 1] = letter;
+        self
+    }
+
+    /// Capitals that end a body stand right before the next request's method.
+    fn ends_with(self, method: &str) -> bool {
+        let end = &method.as_bytes()[method.len().saturating_sub(LONGEST_METHOD)..];
+        self.0.ends_with(end)
+    }
 }
 
 impl Fragments {
     /// Whether a request of this method and target may have been cut. On a connection that
     /// brought more than can be remembered, each may.
     pub fn may_have_cut(&self, method: &str, target: &str) -> bool {
-        let line = [method, target].join(" ");
-        // Capitals that end a body stand right before the next request's method.
-        let is_it = |found: &Vec<u8>| found.ends_with(line.as_bytes());
+        if !self.any() {
+            return false;
+        }
+        let digest = target.bytes().fold(self.digest(), with).finish();
+        let is_it = |cut: &Cut| cut.target == digest && cut.method.ends_with(method);
         self.too_many.get() || self.found.borrow().iter().any(is_it)
     }
 
-    fn add(&self, line: Vec<u8>) {
+    /// Whether there was any. Nobody can tell any more which request it came with, and those
+    /// of other callers may follow when a proxy keeps the connection.
+    pub fn any(&self) -> bool {
+        !self.found.borrow().is_empty()
+    }
+
+    /// Remember that the connection is to end with the answer that is being made.
+    pub fn close(&self) {
+        self.is_closing.set(true);
+    }
+
+    /// Whether an answer was made with which the connection is to end.
+    pub fn is_closing(&self) -> bool {
+        self.is_closing.get()
+    }
+
+    fn digest(&self) -> DefaultHasher {
+        self.keys.build_hasher()
+    }
+
+    fn add(&self, cut: Cut) {
         let mut found = self.found.borrow_mut();
+        if found.contains(&cut) {
+            return;
+        }
         if found.len() < MOST {
-            found.insert(line);
+            found.push(cut);
         } else {
             self.too_many.set(true);
         }
@@ -44,18 +100,21 @@ impl Fragments {
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     at: At,
-    /// `GET`, `GET `, `GET /path`.
-    line: Vec<u8>,
+    method: Method,
     found: Rc<Fragments>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// After `GET`, `GET `, `GET /path`.
+#[derive(Clone, Debug, Default)]
 enum At {
     #[default]
     Elsewhere,
     Method,
     Space,
-    Target,
+    Target {
+        digest: DefaultHasher,
+        length: usize,
+    },
 }
 
 impl Scan {
@@ -77,7 +136,7 @@ impl Scan {
     /// one, and of that the last space, with the method before it, decides.
     fn open_end(&self, bytes: &[u8]) -> usize {
         let line = memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
-        let is_open = line == 0 && matches!(self.at, At::Space | At::Target);
+        let is_open = line == 0 && matches!(self.at, At::Space | At::Target { .. });
         match memrchr(b' ', &bytes[line..]) {
             Some(space) => line + space.saturating_sub(LONGEST_METHOD),
             None if is_open => 0,
@@ -86,39 +145,40 @@ impl Scan {
     }
 
     fn step(&mut self, byte: u8) {
-        self.at = match (self.at, byte) {
-            (At::Target, b'#') => {
-                self.found.add(std::mem::take(&mut self.line));
+        self.at = match (std::mem::take(&mut self.at), byte) {
+            (At::Target { digest, .. }, b'#') => {
+                self.found.add(Cut { method: self.method, target: digest.finish() });
                 At::Elsewhere
             }
-            (At::Target, b'!'..) if self.line.len() < LONGEST => At::Target,
-            (At::Space, b'/') => At::Target,
+            // A longer target is refused for that.
+            (At::Target { digest, length }, b'!'..) if length < MAX_TARGET => {
+                At::Target { digest: with(digest, byte), length: length + 1 }
+            }
+            (At::Space, b'/') => At::Target { digest: with(self.found.digest(), byte), length: 1 },
             (At::Method, b' ') => At::Space,
             (At::Method, b'A'..=b'Z') => {
-                // Capitals of a body may stand right before the method.
-                if self.line.len() == LONGEST_METHOD {
-                    self.line.remove(0);
-                }
+                self.method = self.method.then(byte);
                 At::Method
             }
             (_, b'A'..=b'Z') => {
-                self.line.clear();
+                self.method = Method::default().then(byte);
                 At::Method
             }
             _ => At::Elsewhere,
         };
-        match self.at {
-            At::Elsewhere => self.line.clear(),
-            At::Method | At::Space | At::Target => self.line.push(byte),
-        }
     }
 }
 
-/// A longer target is refused for that.
-const LONGEST: usize = LONGEST_METHOD + 1 + MAX_TARGET;
-const LONGEST_METHOD: usize = 32;
+/// Byte by byte on both sides: a hasher may tell pieces from the whole.
+fn with(mut digest: DefaultHasher, byte: u8) -> DefaultHasher {
+    digest.write_u8(byte);
+    digest
+}
+
+/// Longer ones are known by their end.
+const LONGEST_METHOD: usize = 8;
 /// More than any body of ours has.
-const MOST: usize = 256;
+const MOST: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -127,12 +187,25 @@ mod tests {
 
     use super::*;
 
+    /// Two that make the same digests.
+    fn twins() -> [Scan; 2] {
+        let keys = RandomState::new();
+        [(); 2].map(|()| {
+            let found = Rc::new(Fragments { keys: keys.clone(), ..Fragments::default() });
+            Scan { found, ..Scan::default() }
+        })
+    }
+
     fn seen(text: &str) -> Rc<Fragments> {
-        let (mut whole, mut pieces) = (Scan::default(), Scan::default());
+        let [mut whole, mut pieces] = twins();
         whole.look(text.as_bytes());
         text.bytes().for_each(|byte| pieces.look(&[byte]));
-        assert_eq!(*whole.found.found.borrow(), *pieces.found.found.borrow());
+        assert_eq!(cuts(&whole), cuts(&pieces));
         whole.found()
+    }
+
+    fn cuts(scan: &Scan) -> Vec<Cut> {
+        scan.found.found.borrow().clone()
     }
 
     #[test]
@@ -170,12 +243,12 @@ mod tests {
         fn pieces_say_what_single_bytes_say(
             pieces in vec(vec("GET|P| |/|a|#|\n|\"|[A-Z]{30,40}|[a-z]{30,40}", 0..12), 0..6),
         ) {
-            let (mut whole, mut bytes) = (Scan::default(), Scan::default());
+            let [mut whole, mut bytes] = twins();
             for piece in pieces.iter().map(|parts| parts.concat()) {
                 whole.look(piece.as_bytes());
                 piece.bytes().for_each(|byte| bytes.look(&[byte]));
             }
-            prop_assert_eq!(&*whole.found.found.borrow(), &*bytes.found.found.borrow());
+            prop_assert_eq!(cuts(&whole), cuts(&bytes));
         }
     }
 
@@ -183,5 +256,22 @@ mod tests {
     fn what_cannot_be_remembered_is_refused() {
         let many: Vec<_> = (0..300).map(|number| format!("GET /{number}#")).collect();
         assert!(seen(&many.join("\n")).may_have_cut("GET", "/healthz"));
+    }
+
+    #[test]
+    fn a_stranger_cannot_have_much_remembered() {
+        let long = |number| format!("GET /{number}{}#", "a".repeat(4000));
+        let many: Vec<_> = (0..1000).map(long).collect();
+        let mut scan = Scan::default();
+        scan.look(many.join("\n").as_bytes());
+        let found = scan.found.found.borrow();
+        assert!(found.capacity() * size_of::<Cut>() <= 1024, "{}", found.capacity());
+        assert!(size_of::<Scan>() + size_of::<Fragments>() <= 256, "and no text beside them");
+    }
+
+    #[test]
+    fn a_long_method_is_known_by_its_end() {
+        assert!(seen("PROPPATCH /a#").may_have_cut("PROPPATCH", "/a"));
+        assert!(!seen("PATCH /a#").may_have_cut("PROPPATCH", "/a"));
     }
 }

@@ -7,8 +7,12 @@
 //! links through and through (`token` → `..data/token`), and they stay inside.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
 
 use segura_model::IssuerEntry;
 
@@ -30,13 +34,38 @@ impl IssuerFiles {
         })
     }
 
+    /// The file at this path, open to be read; an error if it leads outside, or to none.
+    pub fn open(&self, path: &Path) -> io::Result<File> {
+        self.open_resolved(&self.resolve(path)?)
+    }
+
+    /// Whoever may write in a folder can put something else in its place meanwhile: a link
+    /// is not followed, a pipe not waited for, and what counts in the end is where the open
+    /// file is.
+    fn open_resolved(&self, target: &Path) -> io::Result<File> {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(target, flags | OFlags::RDONLY, Mode::empty())?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no ordinary file"));
+        }
+        let place = format!("/proc/self/fd/{}", file.as_raw_fd());
+        self.check(&std::fs::read_link(place)?)?;
+        Ok(file)
+    }
+
     /// Where this path truly leads; an error if that is outside.
-    pub fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
         let target = path.canonicalize()?;
+        self.check(&target)?;
+        Ok(target)
+    }
+
+    /// Whether a path without links is inside.
+    fn check(&self, target: &Path) -> io::Result<()> {
         // A folder that is not there holds nothing.
         let folders = self.0.iter().filter_map(|folder| folder.canonicalize().ok());
-        if within(folders, &target) {
-            return Ok(target);
+        if within(folders, target) {
+            return Ok(());
         }
         let reason = format!("it leads outside of `server.issuer_files` ({self})");
         Err(io::Error::new(io::ErrorKind::PermissionDenied, reason))
@@ -115,5 +144,33 @@ mod tests {
             assert!(error.contains("server.issuer_files"), "{outside}: {error}");
         }
         assert!(files.resolve(&at("listed/missing")).is_err());
+    }
+
+    #[test]
+    fn what_is_put_there_meanwhile_is_not_read() {
+        let world = tempfile::tempdir().unwrap();
+        let at = |name: &str| world.path().canonicalize().unwrap().join(name);
+        for folder in ["listed/in", "other/in"] {
+            std::fs::create_dir_all(at(folder)).unwrap();
+            std::fs::write(at(folder).join("token"), folder).unwrap();
+        }
+        let files = IssuerFiles::new(vec![at("listed")]);
+        let target = files.resolve(&at("listed/in/token")).unwrap();
+        let read = || io::read_to_string(files.open_resolved(&target)?);
+        assert_eq!(read().unwrap(), "listed/in");
+
+        std::fs::remove_file(&target).unwrap();
+        symlink(at("other/in/token"), &target).unwrap();
+        assert!(read().is_err(), "a link");
+
+        std::fs::remove_file(&target).unwrap();
+        let fifo = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &target, fifo, Mode::RWXU, 0).unwrap();
+        assert_eq!(read().unwrap_err().to_string(), "it is no ordinary file");
+
+        std::fs::rename(at("listed/in"), at("gone")).unwrap();
+        symlink(at("other/in"), at("listed/in")).unwrap();
+        let error = read().unwrap_err().to_string();
+        assert!(error.contains("server.issuer_files"), "a folder that is a link: {error}");
     }
 }

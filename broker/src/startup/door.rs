@@ -14,14 +14,16 @@ use actix_service::{
 };
 use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
 use actix_web::App as HttpApp;
-use actix_web::dev::{AppConfig, Extensions};
+use actix_web::body::BoxBody;
+use actix_web::dev::{AppConfig, Extensions, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
-use actix_web::web::Data;
+use actix_web::web::{Data, get};
 use tokio::net::TcpStream;
 
 use super::Shared;
 use crate::http::gate::Pulse;
-use crate::http::{health, idle, openapi, request, routes};
+use crate::http::idle::{self, Connections};
+use crate::http::{health, metrics, openapi, request, routes};
 use crate::net::{Admission, Stream, Ticket};
 
 /// Where connections come in; cloned for each event loop.
@@ -29,6 +31,7 @@ use crate::net::{Admission, Stream, Ticket};
 pub(super) struct Door {
     shared: Arc<Shared>,
     admission: Arc<Admission>,
+    connections: Arc<Connections>,
     stopping: GracefulShutdownSignal,
 }
 
@@ -37,23 +40,50 @@ impl Door {
     pub(super) fn new(shared: &Arc<Shared>, builder: &ServerBuilder) -> Self {
         let most = shared.config.limits.connections_per_address;
         let exempt = shared.config.server.trusted_proxies.clone();
-        let admission = Admission::new(most, exempt, shared.edge.clock.clone());
-        Self { shared: shared.clone(), admission, stopping: builder.graceful_shutdown_signal() }
+        Self {
+            shared: shared.clone(),
+            admission: Admission::new(most, exempt, shared.edge.clock.clone()),
+            connections: shared.edge.connections.clone(),
+            stopping: builder.graceful_shutdown_signal(),
+        }
     }
 
-    /// Serve plain connections.
+    /// The door to the metrics: at most so many connections of any address.
+    pub(super) fn to_metrics(shared: &Arc<Shared>, builder: &ServerBuilder, most: usize) -> Self {
+        Self {
+            admission: Admission::new(most, Vec::new(), shared.edge.clock.clone()),
+            // What is told of connections is about the others.
+            connections: Arc::default(),
+            ..Self::new(shared, builder)
+        }
+    }
+
+    /// Serve the API over plain connections.
     pub(super) fn plain(&self) -> impl Serves<TcpStream> + use<> {
         let opened = fn_service(async |tcp| Ok::<_, ()>(Stream::plain(tcp)));
-        self.guarded(opened.and_then(self.http()))
+        self.guarded(opened.and_then(self.api()))
     }
 
-    /// Serve connections over TLS.
+    /// Serve it over TLS.
     pub(super) fn tls(&self, mut config: rustls::ServerConfig) -> impl Serves<TcpStream> + use<> {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let mut acceptor = Acceptor::new(config);
         acceptor.set_handshake_timeout(self.shared.config.limits.header_time);
         let opened = acceptor.map_err(drop).map(|tls: TlsStream<TcpStream>| Stream::tls(tls));
-        self.guarded(opened.and_then(self.http()))
+        self.guarded(opened.and_then(self.api()))
+    }
+
+    /// Serve the metrics over plain connections.
+    pub(super) fn metrics(&self) -> impl Serves<TcpStream> + use<> {
+        let opened = fn_service(async |tcp| Ok::<_, ()>(Stream::plain(tcp)));
+        let shared = &self.shared;
+        let app = HttpApp::new()
+            .app_data(shared.edge.clone())
+            .app_data(shared.health.clone())
+            .app_data(Data::from(shared.app.clone()))
+            .wrap(from_fn(metrics::wrap))
+            .route("/metrics", get().to(metrics::scrape));
+        self.guarded(opened.and_then(self.http(app)))
     }
 
     /// Close what is too much; hold the place of everything else until it was served.
@@ -75,20 +105,13 @@ impl Door {
         let peer = tcp.peer_addr().ok()?;
         let ticket = self.admission.admit(peer.ip());
         if ticket.is_none() {
-            self.shared.edge.connections.refuse();
+            self.connections.refuse();
         }
         ticket
     }
 
-    fn http(&self) -> impl Serves<Stream> + use<> {
-        let (shared, stopping) = (&self.shared, self.stopping.clone());
-        let limits = &shared.config.limits;
-        // An answer has as long to be read as a body has to be sent.
-        let watch = idle::watch(
-            limits.keep_alive.max(limits.body_time),
-            shared.phase.subscribe(),
-            shared.edge.connections.clone(),
-        );
+    fn api(&self) -> impl Serves<Stream> + use<> {
+        let shared = &self.shared;
         let app = HttpApp::new()
             .app_data(shared.edge.clone())
             .app_data(shared.health.clone())
@@ -98,6 +121,18 @@ impl Door {
             .configure(health::configure)
             .configure(openapi::configure)
             .configure(routes::configure);
+        self.http(app)
+    }
+
+    fn http<A: Answers>(&self, app: HttpApp<A>) -> impl Serves<Stream> + use<A> {
+        let (shared, stopping) = (&self.shared, self.stopping.clone());
+        let limits = &shared.config.limits;
+        // An answer has as long to be read as a body has to be sent.
+        let watch = idle::watch(
+            limits.keep_alive.max(limits.body_time),
+            shared.phase.subscribe(),
+            self.connections.clone(),
+        );
         let app = map_config(app, |()| AppConfig::default());
         let http = HttpService::build()
             .keep_alive(limits.keep_alive)
@@ -121,6 +156,29 @@ impl Door {
         // What goes wrong on a connection is its peer's affair.
         fn_service(peer).and_then(http.map_err(drop))
     }
+}
+
+/// Answers requests.
+trait Answers:
+    ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    > + 'static
+{
+}
+
+impl<A> Answers for A where
+    A: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<BoxBody>,
+            Error = actix_web::Error,
+            InitError = (),
+        > + 'static
+{
 }
 
 /// Serves connections of this kind to their end.
@@ -149,4 +207,4 @@ impl<C, S> Serves<C> for S where
 }
 
 /// How long a client has to close after it was told that the connection ends.
-pub(super) const DISCONNECT_TIME: Duration = Duration::from_secs(2);
+const DISCONNECT_TIME: Duration = Duration::from_secs(2);

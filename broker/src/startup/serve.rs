@@ -7,15 +7,12 @@ use std::sync::Arc;
 use actix_server::ServerBuilder;
 use actix_tls::accept::max_concurrent_tls_connect;
 use actix_web::dev::{Server as HttpTask, ServerHandle};
-use actix_web::web::{Data, get};
-use actix_web::{App as HttpApp, HttpServer};
 use futures::FutureExt;
 use tokio::task::JoinHandle;
 
-use super::door::{DISCONNECT_TIME, Door};
+use super::door::Door;
 use super::{Shared, StartError};
 use crate::config::Config;
-use crate::http::metrics;
 use crate::http::phase::Phase;
 use crate::net::listen;
 use crate::tls::{Certificates, server_config};
@@ -158,24 +155,13 @@ fn main_server(
 }
 
 fn metrics_server(listener: TcpListener, shared: &Arc<Shared>) -> std::io::Result<HttpTask> {
-    let limits = &shared.config.limits;
-    let shared = shared.clone();
-    let server = HttpServer::new(move || {
-        HttpApp::new()
-            .app_data(shared.edge.clone())
-            .app_data(shared.health.clone())
-            .app_data(Data::from(shared.app.clone()))
-            .route("/metrics", get().to(metrics::scrape))
-    });
-    let server = server
+    let builder = ServerBuilder::default()
         .workers(1)
-        .max_connections(METRICS_CONNECTIONS)
-        .client_request_timeout(limits.header_time)
-        .client_disconnect_timeout(DISCONNECT_TIME)
-        .keep_alive(limits.keep_alive)
-        .shutdown_timeout(limits.shutdown_time.as_secs())
+        .max_concurrent_connections(METRICS_CONNECTIONS)
+        .shutdown_timeout(shared.config.limits.shutdown_time.as_secs())
         .disable_signals();
-    Ok(server.listen(listener)?.run())
+    let door = Door::to_metrics(shared, &builder, METRICS_PER_ADDRESS);
+    Ok(builder.listen("metrics", listener, move || door.metrics())?.run())
 }
 
 fn processors() -> usize {
@@ -184,3 +170,5 @@ fn processors() -> usize {
 
 const METRICS_BACKLOG: i32 = 16;
 const METRICS_CONNECTIONS: usize = 32;
+/// Whoever looks has one or two, and nobody is to keep the others out.
+const METRICS_PER_ADDRESS: usize = 8;

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::world::Running;
 
 const PAGE: &str = include_str!("../../../docs/reference/metrics.md");
+
+/// Only a failure waits so long.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn scrape(server: &Running) -> String {
     let answer = reqwest::get(format!("http://{}/metrics", server.metrics)).await.unwrap();
@@ -89,5 +92,57 @@ async fn what_happened_is_counted() {
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
+    server.stop().await;
+}
+
+/// Connect from this address of the machine's own, and ask.
+async fn ask_from(server: &Running, address: &str) -> Option<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    let mut stream = socket.connect(server.metrics).await.unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.ok()?;
+    let mut answer = [0; 1024];
+    let read = tokio::time::timeout(PATIENCE, stream.read(&mut answer)).await;
+    read.expect("an answer, or the end").ok().filter(|length| *length > 0).map(|_| stream)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_cannot_keep_others_from_the_metrics() {
+    let server = Running::start(&[("tls.mode", "off")]).await;
+    let mut held = Vec::new();
+    for _ in 0..32 {
+        held.extend(ask_from(&server, "127.0.0.1").await);
+    }
+    assert_eq!(held.len(), 8);
+    assert!(ask_from(&server, "127.0.0.2").await.is_some());
+    assert!(scrape_from(&mut held[0]).await, "and the first goes on");
+    server.stop().await;
+}
+
+/// Whether a connection that was kept answers again.
+async fn scrape_from(stream: &mut TcpStream) -> bool {
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut rest = String::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_string(&mut rest)).await.unwrap().unwrap();
+    rest.matches("# EOF").count() == 2
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_trickles_holds_no_connection_to_the_metrics() {
+    let settings = [("tls.mode", "off"), ("limits.keep_alive", "1s"), ("limits.body_time", "1s")];
+    let server = Running::start(&settings).await;
+    let stream = ask_from(&server, "127.0.0.1").await.expect("an answer");
+    let (mut read, mut write) = stream.into_split();
+    let trickling = tokio::spawn(async move {
+        while write.write_all(b"G").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    });
+    let ended = async { while read.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {} };
+    tokio::time::timeout(PATIENCE, ended).await.expect("the server closes");
+    trickling.abort();
     server.stop().await;
 }

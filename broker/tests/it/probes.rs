@@ -105,13 +105,56 @@ async fn a_fragment_is_found_behind_another_request_and_a_body_may_hold_one() {
     let get = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let cut = get.replace("/healthz", "/healthz#x");
     // The bodies say nothing that is taken for a token; how each request ends is what counts.
-    for (body, last, expected) in
-        [(r#"{"token":"a#b GET /other#c"}"#, get, "200"), (r#"{"token":"x"}"#, cut.as_str(), "400")]
-    {
+    for (body, last, expected) in [
+        (r#"{"token":"a#b"}"#, get, "200"),
+        // The connection ended with the first answer: that request is for another one.
+        (r#"{"token":"a#b GET /other#c"}"#, get, "503"),
+        (r#"{"token":"x"}"#, cut.as_str(), "503"),
+    ] {
         let answers = send(&server, (post(body) + last).as_bytes()).await;
         let last = answers.rsplit("HTTP/1.1 ").next().unwrap();
         assert!(last.starts_with(expected), "{body}: {answers}");
     }
+    server.stop().await;
+}
+
+/// A proxy may keep a connection for several callers.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_caller_sent_is_not_held_against_the_next() {
+    let server = plain(&[]).await;
+    let whoami = "POST /api/v2/whoami HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+    for poison in [
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Note: POST /api/v2/whoami#\r\n\r\n",
+        "GET /nowhere HTTP/1.1\r\nHost: x\r\nX-Note: POST /api/v2/whoami#\r\n\r\n",
+        "GET //x HTTP/1.1\r\nHost: x\r\nX-Note: POST /api/v2/whoami#\r\n\r\n",
+        "GET /api/v2/trust/policies HTTP/1.1\r\nHost: x\r\nX-Note: POST /api/v2/whoami#\r\n\r\n",
+        // Answered before its end: the rest, with the poison in it, is still to come.
+        "POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(poison.as_bytes()).await.unwrap();
+        let answer = read_answer(&mut stream).await;
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{poison}: {answer}");
+        if poison.contains("chunked") {
+            stream.write_all(b"0\r\n\r\n").await.unwrap();
+        }
+        closed(stream).await;
+
+        // Whoever was sent right behind it is told to come again, which a client of ours does.
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let chunk = "14\r\nPOST /api/v2/whoami#\r\n0\r\n\r\n";
+        let rest = if poison.contains("chunked") { chunk } else { "" };
+        stream.write_all([poison, rest, whoami].concat().as_bytes()).await.unwrap();
+        let mut answers = String::new();
+        let reading = stream.read_to_string(&mut answers);
+        tokio::time::timeout(PATIENCE, reading).await.expect("the server closes").unwrap();
+        let last = answers.rsplit("HTTP/1.1 ").next().unwrap();
+        let again = last.starts_with("503") && last.contains("connection-closing");
+        assert!(again && last.contains("\r\nconnection: close\r\n"), "{poison}: {answers}");
+    }
+    // Without any, it is kept.
+    let kept = send(&server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(!kept.contains("connection: close"), "{kept}");
     server.stop().await;
 }
 

@@ -4,8 +4,8 @@ use segura_model::SessionId;
 use segura_store::ledger::LedgerFilter;
 use segura_store::{ChangeNumber, Commit, Entry, Retention, SessionStep, StoreError, Tx};
 
-use crate::{on_each_backend, secrets};
 use crate::world::{Chance, NOON, QUEUE, World, delivery, done, new_session, read_record, send};
+use crate::{on_each_backend, secrets};
 
 on_each_backend! {
     async fn what_was_decided_under_an_older_number_is_not_written(world: &World) {

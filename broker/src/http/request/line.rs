@@ -17,6 +17,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use segura_model::Class;
 use tracing::Span;
 
+use super::last::Last;
 use crate::http::error::{ApiError, PROBLEM_JSON, to_json};
 use crate::http::extract::{ClientAddr, RequestId};
 use crate::http::limits::Edge;
@@ -50,6 +51,7 @@ pub(super) struct Line {
     /// The pattern of its route, once that is known.
     pub(super) route: &'static str,
     client: IpAddr,
+    pub(super) last: Last,
     notes: Notes,
     /// What the parts of the request are in, when traces are on.
     pub(super) span: Span,
@@ -97,6 +99,7 @@ impl Line {
             method: request.method().clone(),
             route: routes::NO_ROUTE,
             client: ClientAddr::of(request.request()).0,
+            last: Last::of(request),
             notes,
             span: Span::none(),
             is_written: false,
@@ -139,6 +142,7 @@ impl Line {
         if let Some(chain) = error.as_ref().and_then(ApiError::chain) {
             tracing::error!(request_id = %self.id, code, error = chain, "a request failed");
         }
+        self.last.mark(response.head_mut());
         self.write(&Ending::answered(response.status(), code));
         response
     }
