@@ -26,7 +26,7 @@ pub struct Verifier {
 #[derive(Clone, Debug)]
 pub struct Verified {
     /// Who calls.
-    pub workload: Workload,
+    pub workload: Arc<Workload>,
     /// Under which key the token is spent (design, decision 3).
     pub replay_key: [u8; 32],
     /// The entry that vouches for it.
@@ -89,10 +89,11 @@ impl Verifier {
         let standard = StandardClaims::read(&opened.claims)?;
         standard.check_times(self.clock.now(), entry)?;
         let (token_id, signing_input) = (standard.token_id.as_deref(), opened.token.signing_input);
+        let workload = Workload::from_claims(entry, enrolled.preset, audience, opened.claims)?;
         Ok(Verified {
             replay_key: replay::replay_key(&entry.id, token_id, signing_input),
             keep_until: replay::keep_until(standard.expires_at),
-            workload: Workload::from_claims(entry, enrolled.preset, audience, opened.claims)?,
+            workload: Arc::new(workload),
             entry: entry.clone(),
         })
     }

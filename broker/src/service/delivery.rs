@@ -32,7 +32,7 @@ pub struct Delivered {
     /// Whether it was given before.
     pub repeated: Repeated,
     /// Who the caller is.
-    pub workload: Workload,
+    pub workload: Arc<Workload>,
 }
 
 /// Why nothing was delivered.

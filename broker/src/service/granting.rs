@@ -259,7 +259,7 @@ impl Attempt<'_> {
     fn record(&self, session: &Session, secrets: &[OpenedSecret], repeated: Repeated) -> Record {
         let outcome =
             if secrets.is_empty() { audit::Outcome::Granted } else { audit::Outcome::Released };
-        let actor = Actor::from(&self.verified.workload);
+        let actor = Actor::from(&*self.verified.workload);
         let mut record = self.core.record(self.ask.event, outcome, actor, self.ask.origin);
         record.session = Some(session.id);
         record.paths = secrets.iter().map(OpenedSecret::released).collect();
@@ -272,7 +272,7 @@ impl Attempt<'_> {
 
     /// Write down that a secret does not open. The token is not spent.
     async fn failed(&self, wanted: &WantedSecret, error: SecretsError) -> GrantError {
-        let actor = Actor::from(&self.verified.workload);
+        let actor = Actor::from(&*self.verified.workload);
         let mut record =
             self.core.record(self.ask.event, audit::Outcome::Failed, actor, self.ask.origin);
         record.code = Some(error.class().code.to_owned());

@@ -197,7 +197,7 @@ impl Attempt<'_> {
     }
 
     fn entry(&self, secret: &OpenedSecret, policy: &TrustPolicy) -> Entry {
-        let actor = Actor::from(&self.session.workload);
+        let actor = Actor::from(&*self.session.workload);
         let mut record =
             self.core.record(Event::Read, audit::Outcome::Released, actor, self.origin);
         record.session = Some(self.session.id);
@@ -246,7 +246,7 @@ impl Attempt<'_> {
 
     /// Write down that the secret does not open.
     async fn failed(&self, error: SecretsError) -> ReadError {
-        let actor = Actor::from(&self.session.workload);
+        let actor = Actor::from(&*self.session.workload);
         let mut record = self.core.record(Event::Read, audit::Outcome::Failed, actor, self.origin);
         record.session = Some(self.session.id);
         record.code = Some(error.class().code.to_owned());

@@ -15,7 +15,6 @@ use segura_model::{
 use segura_store::{ChangeNumber, NewSession};
 use segura_vault::{SessionClaims, SessionTokenError};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::Core;
 use super::opened::OpenedSessions;
@@ -29,7 +28,7 @@ pub(crate) struct Session {
     pub(crate) expires_at: Timestamp,
     pub(crate) change: ChangeNumber,
     pub(crate) policies: Vec<PolicyName>,
-    pub(crate) workload: Workload,
+    pub(crate) workload: Arc<Workload>,
 }
 
 /// The part of the token that only this room reads.
@@ -40,6 +39,13 @@ struct Ticket<C> {
     change: i64,
     opened_at: Timestamp,
     claims: C,
+}
+
+/// What a session's row keeps of its workload.
+#[derive(Serialize)]
+struct Ids<'a> {
+    anchors: &'a BTreeMap<String, String>,
+    run: &'a BTreeMap<String, String>,
 }
 
 /// Why a session token opens nothing.
@@ -91,12 +97,12 @@ impl Session {
 
     /// Its row. Anchors and run are enough there; the claims are in the token.
     pub(crate) fn row(&self) -> NewSession {
-        let Workload { issuer, subject, anchors, run, .. } = &self.workload;
+        let Workload { issuer, subject, anchors, run, .. } = &*self.workload;
         NewSession {
             id: self.id,
             issuer: issuer.clone(),
             subject: subject.clone(),
-            workload_json: json!({ "anchors": anchors, "run": run }).to_string(),
+            workload_json: serde_json::to_string(&Ids { anchors, run }).expect("texts are JSON"),
             policies: self.policies.clone(),
             opened_at: self.opened_at,
             expires_at: self.expires_at,
@@ -141,7 +147,7 @@ impl Session {
             expires_at: opened.expires_at,
             change: ChangeNumber(change),
             policies: opened.policies,
-            workload,
+            workload: Arc::new(workload),
         })
     }
 
@@ -152,7 +158,7 @@ impl Session {
         snapshot: &Snapshot,
         leans_on: Option<&PolicyName>,
     ) -> Result<(), SessionError> {
-        let Workload { issuer, subject, .. } = &self.workload;
+        let Workload { issuer, subject, .. } = &*self.workload;
         let policies = self.policies.iter().chain(leans_on);
         if snapshot.epochs.refuse(issuer, subject, policies, self.change) {
             return Err(SessionError::Epoch);

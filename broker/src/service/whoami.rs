@@ -18,7 +18,7 @@ use super::{Core, Origin};
 #[derive(Debug)]
 pub struct Seen {
     /// The caller.
-    pub workload: Workload,
+    pub workload: Arc<Workload>,
     /// The policies whose anchor it carries.
     pub policies: Vec<PolicyMatch>,
 }

@@ -33,7 +33,10 @@ fn answer(delivered: Delivered) -> DeliveryAnswer {
         secrets: secrets.into_iter().map(secret).collect(),
         receipt: receipt.to_string(),
         repeated: repeated == Repeated::Yes,
-        workload: WorkloadName { issuer: workload.issuer, subject: workload.subject },
+        workload: WorkloadName {
+            issuer: workload.issuer.clone(),
+            subject: workload.subject.clone(),
+        },
     }
 }
 

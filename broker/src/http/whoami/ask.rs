@@ -1,6 +1,8 @@
 //! `POST /api/v2/whoami`: the verified claims, and the caller's own policies. Nothing is
 //! spent.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Json};
 use segura_model::api::{WhoamiAnswer, WhoamiRequest};
 
@@ -17,7 +19,7 @@ pub(super) async fn whoami_ask(
     StrictJson(request): StrictJson<WhoamiRequest>,
 ) -> Result<Json<WhoamiAnswer>, ApiError> {
     let seen = app.whoami.whoami(&request.token, origin).await.map_err(refused)?;
-    let workload = seen.workload;
+    let workload = Arc::unwrap_or_clone(seen.workload);
     Ok(Json(WhoamiAnswer {
         issuer: workload.issuer,
         subject: workload.subject,

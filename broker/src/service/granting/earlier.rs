@@ -33,7 +33,7 @@ impl Earlier {
         }
     }
 
-    pub(super) fn session(&self, workload: Workload) -> Session {
+    pub(super) fn session(&self, workload: Arc<Workload>) -> Session {
         Session {
             id: self.session,
             opened_at: self.opened_at,

@@ -1,5 +1,7 @@
 //! What would happen to a token, or to claims that no token has yet; nothing is spent.
 
+use std::sync::Arc;
+
 use segura_model::api::{ExplainAnswer, ExplainRequest};
 use segura_model::policy::{Scope, explain};
 use segura_model::{Claims, IssuerId, SecretPath, Workload};
@@ -16,7 +18,8 @@ impl TrustService {
             (Some(token), None, None) => {
                 // EXPOSE: the token is what is verified.
                 let verified = self.core.verifier.verify(&snapshot.issuers, token.expose()).await;
-                verified.map_err(|error| TrustError::Token(Box::new(error)))?.workload
+                let verified = verified.map_err(|error| TrustError::Token(Box::new(error)))?;
+                Arc::unwrap_or_clone(verified.workload)
             }
             (None, Some(claims), Some(issuer)) => imagined(&snapshot, &issuer, claims)?,
             _ => return Err(TrustError::Ask),
