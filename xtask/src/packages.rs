@@ -30,7 +30,7 @@ pub(crate) const TESTS: &[Need] = &[
     },
 ];
 
-/// What the long trials need.
+/// What the trials need, in their short forms as well.
 pub(crate) const TRIALS: &[Need] = &[
     Need {
         package: "postgresql",

@@ -23,6 +23,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let started = Instant::now();
     packages::ensure(packages::TESTS)?;
+    packages::ensure(packages::TRIALS)?;
     let tools = tools::install()?;
     let whole = options.filter.is_none() && options.package.is_none();
     if whole {
