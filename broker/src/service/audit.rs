@@ -110,10 +110,10 @@ mod tests {
     async fn each_head_is_looked_up_once_and_not_too_many_are() {
         let world = World::with_job().await;
         let head = world.app.audit.heads().await.unwrap().remove(0);
-        let foreign = Head { seq: head.seq + 1, ..head.clone() }.to_string();
+        let foreign = Head { seq: head.seq + 1, ..head }.to_string();
         let report = world.app.audit.verify(&vec![foreign; 20_000]).await.unwrap();
         assert_eq!(report.problems.len(), 1);
-        let many = |seq| Head { seq, ..head.clone() }.to_string();
+        let many = |seq| Head { seq, ..head }.to_string();
         let many: Vec<String> = (1..=10_001).map(many).collect();
         let refused = world.app.audit.verify(&many).await;
         assert!(matches!(refused, Err(AuditError::TooManyHeads)), "{refused:?}");
