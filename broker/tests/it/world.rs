@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use segura_broker::config::Config;
-use segura_broker::startup::{self, StartError};
+use segura_broker::startup::{self, Server, StartError};
 use segura_model::{Clock, SystemClock};
 use segura_plugins::MapEnv;
 use segura_store::{
@@ -59,8 +60,7 @@ impl Running {
         client: reqwest::Client,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let random = Arc::new(SystemRandom);
-        let server = startup::build(config, clock, random, &MapEnv::default()).await.unwrap();
+        let server = build_when_unlocked(&config, &clock).await;
         let (address, metrics) = (server.address(), server.metrics_address().unwrap());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.run_until(async {
@@ -93,6 +93,21 @@ impl Running {
         }
         self.task.await.unwrap().unwrap();
         self.directory
+    }
+}
+
+/// Who stopped lets go of the lock with its last handle to the store, which a thread of its
+/// own may still hold for a moment.
+async fn build_when_unlocked(config: &Config, clock: &Arc<dyn Clock>) -> Server {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let (clock, random) = (Arc::clone(clock), Arc::new(SystemRandom));
+        match startup::build(config.clone(), clock, random, &MapEnv::default()).await {
+            Err(StartError::Store(StoreError::Locked { .. })) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            built => return built.unwrap(),
+        }
     }
 }
 

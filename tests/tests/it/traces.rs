@@ -288,6 +288,13 @@ async fn a_collector_that_hangs_slows_no_request_and_no_stop() {
     assert!(slowest < SENDING, "a request that waited for the collector: {slowest:?}");
     let answer = world.deliver(&issuer.token(&claims()), &["db/prod/canary"]).await;
     assert_eq!(answer.status, 200, "{answer:?}");
+    // Said when the sending that hangs is given up.
+    let said = async {
+        while !log_of(&world).contains("\"traces are dropped\"") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), said).await.expect("the loss is said");
     let began = Instant::now();
     world.stop();
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
