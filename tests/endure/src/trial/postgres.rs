@@ -249,7 +249,8 @@ impl Cluster {
             as_owner.args(["--reuid", &owner.to_string(), "--clear-groups", "--"]).arg(program);
             as_owner
         };
-        command.arg("--silent").arg("-D").arg(&self.data).args(arguments);
+        // A stop writes out all that the tests before it left, on a disk that others use.
+        command.args(["--silent", "--timeout", "300", "-D"]).arg(&self.data).args(arguments);
         let status = command.current_dir("/").status().context("pg_ctl starts")?;
         ensure!(status.success(), "pg_ctl {arguments:?} failed: {status}");
         Ok(())
