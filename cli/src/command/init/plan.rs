@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf, absolute};
 
-use segura_broker::config::{self, Config};
+use segura_broker::config::{self, Config, Problem};
+use segura_model::{Clock, SystemClock};
 use segura_plugins::Env;
 
 use super::Args;
@@ -19,10 +20,13 @@ pub(crate) struct Plan {
     pub(crate) new_file: Option<String>,
     /// The settings.
     pub(crate) config: Config,
+    /// What callers will not like about the certificate that the settings name.
+    certificate: Vec<Problem>,
 }
 
 impl Plan {
-    /// Settle the settings.
+    /// Settle the settings. A certificate that no server could show is an error: once
+    /// something was made, it would be found by the server that does not start.
     pub(crate) fn new(args: &Args, context: &Context) -> Result<Self, CliError> {
         let path = absolute(&args.config)
             .map_err(|source| CliError::Read { path: args.config.clone(), source })?;
@@ -34,21 +38,25 @@ impl Plan {
                 ));
             }
             let config = settings::load(Some(&path), context, &[])?;
-            return Ok(Self { path, new_file: None, config });
+            return Self::of(path, None, config);
         }
         let mut chosen = chosen(args)?;
         chosen.extend(defaults(&chosen, context, &path));
         let config = settings::load(None, context, &chosen)?;
         let toml: Vec<(&str, toml::Value)> =
             chosen.iter().map(|(name, value)| (name.as_str(), toml_value(name, value))).collect();
-        Ok(Self { path, new_file: Some(config::template(&toml)), config })
+        Self::of(path, Some(config::template(&toml)), config)
     }
-}
 
-impl Plan {
+    fn of(path: PathBuf, new_file: Option<String>, config: Config) -> Result<Self, CliError> {
+        let certificate = config.look_at_certificate(SystemClock.now())?;
+        Ok(Self { path, new_file, config, certificate })
+    }
+
     /// What is mostly not meant.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.config.warnings().iter().map(ToString::to_string).collect()
+        let warnings = self.config.warnings();
+        warnings.iter().chain(&self.certificate).map(ToString::to_string).collect()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Mistakes of a tired person, made with the real binary and without a broker: what is
 //! said, to whom, with which exit code, and what is left alone.
 
+mod certificate;
+
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
