@@ -2,6 +2,7 @@
 //! said, to whom, with which exit code, and what is left alone.
 
 mod certificate;
+mod paths;
 
 use std::process::{Command, Output, Stdio};
 
@@ -10,13 +11,14 @@ use serde_json::Value;
 const TOKEN: &str = "sgo_Ze2vQB6QFWjlLAadSYbxrt6p5GI5JAkOoPqGaqntTPZ1WD5yN";
 
 fn segura(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_segura"))
-        .env_clear()
-        .env("SEGURA_URL", "http://127.0.0.1:9")
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program starts")
+    command(arguments).output().expect("the program starts")
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_segura"));
+    command.env_clear().env("SEGURA_URL", "http://127.0.0.1:9").args(arguments);
+    command.stdin(Stdio::null());
+    command
 }
 
 /// What was said on standard error; nothing may stand on standard output.

@@ -81,9 +81,10 @@ fn chosen(args: &Args) -> Result<Vec<(String, String)>, CliError> {
     }
     for (name, value) in &mut chosen {
         if is_path(name) {
-            let full = absolute(&*value)
-                .map_err(|source| CliError::Read { path: PathBuf::from(&*value), source })?;
-            *value = full.display().to_string();
+            *value = full(value)?;
+        } else if is_paths(name) {
+            let all: Result<Vec<_>, _> = value.split(',').map(str::trim).map(full).collect();
+            *value = all?.join(",");
         }
     }
     Ok(chosen)
@@ -112,6 +113,16 @@ fn defaults(
 
 fn is_path(name: &str) -> bool {
     name == "server.data_dir" || name.ends_with("_file")
+}
+
+fn is_paths(name: &str) -> bool {
+    name.ends_with("_files")
+}
+
+fn full(path: &str) -> Result<String, CliError> {
+    let full = absolute(path);
+    let full = full.map_err(|source| CliError::Read { path: PathBuf::from(path), source })?;
+    Ok(full.display().to_string())
 }
 
 /// A flag's text as the file has it: lists as lists, numbers as numbers.
