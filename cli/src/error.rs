@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use segura_broker::config::ConfigErrors;
 use segura_broker::dev::{DevError, MintError};
 use segura_broker::local::LocalError;
+use segura_broker::service::operators::OperatorsError;
 use segura_broker::startup::StartError;
 use segura_model::wanted::WantedError;
 use segura_model::{Class, Classify};
@@ -123,6 +124,9 @@ impl CliError {
                     .to_owned()
             }
             Self::Local(LocalError::GuardMissing(_)) => GUARD.to_owned(),
+            Self::Local(LocalError::Operators(OperatorsError::Namesake { .. })) => {
+                "give --replace if that is meant, or choose a name that nobody has".to_owned()
+            }
             Self::Sdk(error) => return sdk_hint(error),
             Self::Local(LocalError::Start(error)) | Self::Start(error) => {
                 return start_hint(error);

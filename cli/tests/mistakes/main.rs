@@ -174,6 +174,23 @@ fn init_on_a_finished_database_takes_no_guard_but_the_one_that_opens_it() {
 }
 
 #[test]
+fn recovery_takes_nobodys_name_unless_it_is_told_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (config, token) = (path("segura.toml"), path("new.token"));
+    let made = segura(&["init", "--url=https://segura.example:8443", "--config", &config]);
+    assert!(made.status.success(), "{made:?}");
+    let recover =
+        ["operator", "recover", "admin", "--config", &config, "--credential-file", &token];
+    let told = refused(&recover, 5);
+    assert!(told.contains("`admin` already: admin, with a credential until"), "{told}");
+    assert!(told.contains("help: give --replace"), "{told}");
+    assert!(!folder.path().join("new.token").exists(), "nothing is left behind");
+    let replaced = segura(&[&recover[..], &["--replace"]].concat());
+    assert!(replaced.status.success(), "{replaced:?}");
+}
+
+#[test]
 fn init_on_a_database_that_cannot_be_reached_leaves_no_folder_behind() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("segura.toml").display().to_string();
