@@ -17,7 +17,7 @@ use segura_vault::{Keyring, LedgerMac, TrustMac, WrappedKeyring};
 
 use crate::config::Config;
 use crate::service::authority::{Authority, AuthorityService};
-use crate::startup::{StartError, World, check_world};
+use crate::startup::{Lack, StartError, World, check_world, demand_database, not_initialised};
 
 pub use error::LocalError;
 pub use initialise::{Made, initialise, is_complete};
@@ -44,9 +44,11 @@ pub struct Opened {
 impl Opened {
     /// Open the database of these settings, which `init` has made.
     pub async fn open(config: &Config, sources: &Sources) -> Result<Self, StartError> {
+        demand_database(config)?;
         let store = open_store(config).await?;
         check_world(&store, World::Real).await?;
-        let wrapped = store.keyring_load().await?.ok_or(StartError::NotInitialised)?;
+        let wrapped = store.keyring_load().await?;
+        let wrapped = wrapped.ok_or_else(|| not_initialised(config, Lack::Keyring))?;
         let keyring = Keyring::open(&WrappedKeyring::from_bytes(wrapped), &config.guard.read()?)?;
         Self::start(store, keyring, sources).await
     }
@@ -72,6 +74,7 @@ impl Opened {
 
 /// The certificate authority, read beside a running server: nothing is locked or written.
 pub async fn authority(config: &Config) -> Result<Authority, LocalError> {
+    demand_database(config)?;
     let options = OpenOptions::new(OpenMode::Reader);
     let store = Store::open(&config.database, options).await.map_err(StartError::from)?;
     Ok(AuthorityService::new(store).show().await?)

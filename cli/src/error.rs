@@ -195,13 +195,10 @@ const GUARD: &str = "the guard (`guard.key_file`, `guard.passphrase_file`) must 
 fn start_hint(error: &StartError) -> Option<String> {
     Some(match error {
         StartError::Keyring(_) => GUARD.to_owned(),
-        StartError::Store(StoreError::Io { source, .. })
-            if source.kind() == io::ErrorKind::NotFound =>
-        {
-            "`segura init` makes the data directory; check `server.data_dir` and which \
-             configuration file is read"
-                .to_owned()
-        }
+        StartError::NotInitialised { .. } => "most likely that setting is mistyped, or the \
+             folder's volume is not mounted, or another configuration file was meant \
+             (--config): correct it. Only for a new broker, run `segura init` with these settings"
+            .to_owned(),
         StartError::Store(StoreError::Locked { .. }) => {
             "the embedded database has one server at a time; PostgreSQL has many".to_owned()
         }

@@ -17,6 +17,7 @@ mod problem;
 mod read;
 mod server_url;
 mod size;
+mod source;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use guard::{GuardReadError, GuardSource, read_private};
 pub use problem::{ConfigErrors, Problem};
 pub use server_url::{ServerUrl, ServerUrlError};
 pub use size::Size;
+pub use source::SettingSource;
 pub use template::template;
 
 /// Everything the server is told.
@@ -46,6 +48,8 @@ pub struct Config {
     pub server: Server,
     /// Where the data is.
     pub database: DatabaseUrl,
+    /// Which setting says so.
+    pub database_setting: SettingSource,
     /// What opens the keyring.
     pub guard: GuardSource,
     /// How connections are protected.

@@ -4,7 +4,8 @@ use segura_model::{Class, Classify};
 use segura_store::StoreError;
 use segura_vault::KeyringError;
 
-use crate::config::{FolderError, GuardReadError};
+use super::missing::Lack;
+use crate::config::{FolderError, GuardReadError, SettingSource};
 use crate::net::{HttpFetchError, ListenError, ProxyError};
 use crate::tls::{GivenError, ManagedError};
 
@@ -35,9 +36,16 @@ pub enum StartError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// There is no keyring.
-    #[error("this database has no keyring yet: run `segura init` with these settings first")]
-    NotInitialised,
+    /// There is nothing that `init` made.
+    #[error("{place}, which {setting} names, {lack}")]
+    NotInitialised {
+        /// Where the settings say that the data is.
+        place: String,
+        /// Which of them.
+        setting: SettingSource,
+        /// What is not there.
+        lack: Lack,
+    },
     /// The way out is misconfigured.
     #[error(transparent)]
     Outbound(#[from] HttpFetchError),
@@ -76,7 +84,10 @@ impl Classify for StartError {
             Self::Interrupted => Class::unavailable("interrupted"),
             Self::Keyring(error) => error.class(),
             Self::Listen(_) => Class::conflict("address-in-use"),
-            Self::NotInitialised => Class::not_found("not-initialised"),
+            Self::NotInitialised { lack: Lack::Folder | Lack::FolderIsFile, .. } => {
+                Class::bad_request("data-directory-unusable")
+            }
+            Self::NotInitialised { .. } => Class::not_found("not-initialised"),
             Self::Outbound(_) | Self::Proxy(_) => Class::bad_request("proxy-invalid"),
             // Of the server that starts, not of a caller: a setting names that directory.
             Self::Store(StoreError::Io { .. }) => Class::bad_request("data-directory-unusable"),

@@ -3,6 +3,7 @@
 
 mod certificate;
 mod paths;
+mod start;
 
 use std::process::{Command, Output, Stdio};
 
