@@ -8,6 +8,7 @@
 mod door;
 mod error;
 mod missing;
+mod open;
 mod process;
 mod serve;
 mod shelf;
@@ -21,7 +22,7 @@ use actix_web::web::Data;
 use arc_swap::ArcSwap;
 use segura_model::{Clock, Random};
 use segura_plugins::Env;
-use segura_store::{DatabaseUrl, OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask};
+use segura_store::{DatabaseUrl, Store, Writer, WriterOptions, WriterTask};
 use segura_vault::{Keyring, LedgerMac, TrustMac, WrappedKeyring};
 
 use crate::app::{App, Parts};
@@ -39,6 +40,7 @@ use crate::tls::{Certificates, GivenCertificate, ManagedCertificate, Shown};
 
 pub use error::StartError;
 pub use missing::{Lack, demand_database, not_initialised};
+pub use open::{open_and_migrate, open_store};
 pub use process::{harden, stop_signal};
 pub use shelf::StoreShelf;
 pub use world::{World, check_world, mark_world};
@@ -191,8 +193,7 @@ impl Ground {
         if let DatabaseUrl::Sqlite(_) = config.database {
             check_folder(&config.server.data_dir)?;
         }
-        let store = Store::open(&config.database, OpenOptions::new(OpenMode::Exclusive)).await?;
-        store.migrate().await?;
+        let store = open_and_migrate(config).await?;
         check_world(&store, world).await?;
         let keyring = Arc::new(open_keyring(&store, config).await?);
         let options = WriterOptions {

@@ -13,9 +13,11 @@ use segura_vault::{GuardKind, Keyring, WrappedKeyring};
 use serde_json::json;
 
 use super::initialise::{check_guard, first_guard};
-use super::{LocalError, Opened, Sources, open_store};
+use super::{LocalError, Opened, Sources};
 use crate::config::{Config, GuardSource};
-use crate::startup::{Lack, StartError, World, check_world, demand_database, not_initialised};
+use crate::startup::{
+    Lack, StartError, World, check_world, demand_database, not_initialised, open_and_migrate,
+};
 
 /// What was done.
 pub struct Rewrapped {
@@ -33,7 +35,7 @@ pub async fn rewrap(
 ) -> Result<Rewrapped, LocalError> {
     check_guard(to)?;
     demand_database(config)?;
-    let store = open_store(config).await?;
+    let store = open_and_migrate(config).await?;
     check_world(&store, World::Real).await?;
     let before = store.keyring_load().await.map_err(StartError::from)?;
     let before = before.ok_or_else(|| not_initialised(config, Lack::Keyring))?;

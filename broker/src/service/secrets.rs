@@ -21,7 +21,7 @@ use super::opening::{self, NotOpened, OpenedSecret};
 use super::operators::{OperatorService, OperatorsError};
 use super::refusals::{Refusal, Refusing};
 use super::{Core, Origin};
-use crate::telemetry::{Chain, TRACES};
+use crate::telemetry::TRACES;
 
 /// What an operator wants to do with a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +184,8 @@ impl SecretService {
         match names.await {
             Ok(before) => before.unwrap_or_default().difference(kept).cloned().collect(),
             Err(error) => {
-                tracing::warn!(error = %Chain(&error), "the version before does not open");
+                let code = error.class().code;
+                tracing::warn!(code, "which fields a new version lacks cannot be told");
                 Vec::new()
             }
         }

@@ -1,7 +1,9 @@
 //! Why a server does not start.
 
+use std::sync::Arc;
+
 use segura_model::{Class, Classify};
-use segura_store::StoreError;
+use segura_store::{AccessFault, StoreError};
 use segura_vault::KeyringError;
 
 use super::missing::Lack;
@@ -18,6 +20,19 @@ pub enum StartError {
     /// The server's own certificate cannot be had.
     #[error("the server has no certificate to show")]
     Certificate(#[from] ManagedError),
+    /// The database does not let us in.
+    #[error("{place}, which {setting} names, {fault}")]
+    Database {
+        /// Where it is, without user and password.
+        place: String,
+        /// Which setting says so.
+        setting: SettingSource,
+        /// Why not, as far as a person can mend it.
+        fault: AccessFault,
+        /// What was said.
+        #[source]
+        reason: Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// Others could change the database's files.
     #[error("the data directory is not safe")]
     Folder(#[from] FolderError),
@@ -79,11 +94,18 @@ impl Classify for StartError {
                 Class::internal("start-failed")
             }
             Self::Certificate(_) | Self::GivenCertificate(_) => Class::bad_request("certificate"),
+            Self::Database { fault: AccessFault::Silent, .. } => {
+                Class::unavailable("database-unreachable")
+            }
+            Self::Database { fault: AccessFault::Files | AccessFault::NotADatabase, .. } => {
+                Class::bad_request("data-directory-unusable")
+            }
+            Self::Database { .. } => Class::bad_request("database-refuses"),
             Self::Folder(error) => error.class(),
             Self::Guard(error) => error.class(),
             Self::Interrupted => Class::unavailable("interrupted"),
             Self::Keyring(error) => error.class(),
-            Self::Listen(_) => Class::conflict("address-in-use"),
+            Self::Listen(error) => error.class(),
             Self::NotInitialised { lack: Lack::Folder | Lack::FolderIsFile, .. } => {
                 Class::bad_request("data-directory-unusable")
             }

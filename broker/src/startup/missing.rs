@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use segura_store::DatabaseUrl;
 
 use super::error::StartError;
+use super::open::place;
 use crate::config::Config;
 
 /// What is not where the settings say.
@@ -49,9 +50,6 @@ pub fn demand_database(config: &Config) -> Result<(), StartError> {
 
 /// The error about what is missing.
 pub fn not_initialised(config: &Config, lack: Lack) -> StartError {
-    let place = match &config.database {
-        DatabaseUrl::Postgres(_) => config.database.to_string(),
-        DatabaseUrl::Sqlite(_) => config.server.data_dir.display().to_string(),
-    };
-    StartError::NotInitialised { place, setting: config.database_setting.clone(), lack }
+    let setting = config.database_setting.clone();
+    StartError::NotInitialised { place: place(config), setting, lack }
 }

@@ -48,3 +48,43 @@ fn a_wrong_data_folder_is_named_with_the_setting_and_nothing_is_made_in_it() {
     assert_eq!(empty.read_dir().expect("a folder").count(), 0, "nothing is made");
     assert!(!nowhere.exists(), "nor there");
 }
+
+#[test]
+fn a_port_in_use_is_said_to_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("segura.toml").display().to_string();
+    let made = super::segura(&["init", "--url=https://segura.example:8443", "--config", &config]);
+    assert!(made.status.success(), "{made:?}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let address = taken.local_addr().expect("it has one").to_string();
+    let line = ["server", "--config", &config, "--set=server.metrics_listen=off", "--listen"];
+    let output = command(&[&line[..], &[&address]].concat()).output().expect("it starts");
+    let told = told(&output, 5);
+    assert!(told.contains("`server.listen`): another process"), "{told}");
+    assert!(told.contains("help: `ss -ltnp"), "{told}");
+}
+
+#[test]
+fn a_database_that_does_not_let_us_in_is_told_without_its_password() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    let config = settings(folder.path(), &data, "").display().to_string();
+    let with_url = |url: &str, code| {
+        let mut server = command(&["server", "--config", &config]);
+        server.env("SEGURA_DATABASE__URL", url).env("SEGURA_DATABASE__PASSWORD", "canary");
+        let told = told(&server.output().expect("it starts"), code);
+        assert!(!told.contains("canary"), "{told}");
+        told
+    };
+    let silent = with_url("postgres://ana:canary@127.0.0.1:9/segura", 7);
+    let place = "postgres://127.0.0.1:9/segura, which `database.url` (from the environment, \
+                 SEGURA_DATABASE__URL) names, does not answer";
+    assert!(silent.contains(place) && silent.contains("listen_addresses"), "{silent}");
+    assert!(with_url("postgres:///segura", 2).contains("postgres://user@host/name"));
+
+    std::fs::write(data.join("segura.db"), "no database at all, ".repeat(500)).expect("written");
+    let other = refused(&["server", "--config", &config], 2);
+    assert!(other.contains(&data.display().to_string()), "{other}");
+    assert!(other.contains("no SQLite database") && other.contains("backup"), "{other}");
+}
