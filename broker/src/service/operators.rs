@@ -226,6 +226,16 @@ impl OperatorService {
         Err(OperatorsError::Forbidden { name, role, verb, refusal: Box::new(refusal) })
     }
 
+    /// Demand that an operator's credential still holds: some time has gone by since it was
+    /// recognised.
+    pub async fn demand_still(
+        &self,
+        operator: &Operator,
+        origin: Origin,
+    ) -> Result<(), OperatorsError> {
+        Ok(self.core.demand_credential(operator, origin).await?)
+    }
+
     /// Every operator, by name.
     pub async fn list(&self) -> Result<Vec<StoredOperator>, OperatorsError> {
         Ok(self.core.store().operator_list(&*self.core.row_mac).await?)
