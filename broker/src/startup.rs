@@ -40,7 +40,7 @@ use crate::tls::{Certificates, GivenCertificate, ManagedCertificate, Shown};
 
 pub use error::StartError;
 pub use missing::{Lack, demand_database, not_initialised};
-pub use open::{open_and_migrate, open_store};
+pub use open::{DatabasePlace, open_and_migrate, open_store};
 pub use process::{harden, stop_signal};
 pub use shelf::StoreShelf;
 pub use world::{World, check_world, mark_world};

@@ -127,7 +127,7 @@ mod tests {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                stream.read(&mut [0; 1024]).unwrap();
+                assert!(stream.read(&mut [0; 1024]).unwrap() > 0, "it begins");
                 let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
                 stream.write_all(&[&[kind][..], &length, &body].concat()).unwrap();
             }

@@ -15,7 +15,7 @@ use crate::tls::{GivenCertificate, GivenError};
 /// What callers will not like about it; the error is why no server starts with it.
 pub(super) fn look(config: &Config, now: Timestamp) -> Result<Vec<Problem>, ConfigErrors> {
     let Tls::Files { cert_file, key_file } = &config.tls else { return Ok(Vec::new()) };
-    let given = GivenCertificate::read(cert_file, key_file).map_err(unusable)?;
+    let given = GivenCertificate::read(cert_file, key_file).map_err(|error| unusable(&error))?;
     let hosts = config.server.urls.iter().map(super::ServerUrl::host);
     let foreign = hosts.filter(|host| !given.covers(host)).map(|host| {
         format!("the certificate is not for `{host}`, by which `server.url` lets callers look")
@@ -24,14 +24,14 @@ pub(super) fn look(config: &Config, now: Timestamp) -> Result<Vec<Problem>, Conf
     Ok(faults.map(|fault| Problem::of(CERT_FILE, fault)).collect())
 }
 
-fn unusable(error: GivenError) -> ConfigErrors {
+fn unusable(error: &GivenError) -> ConfigErrors {
     let place = match error {
         GivenError::Key(_) | GivenError::Mismatch { .. } | GivenError::NoKey(_) => "tls.key_file",
         GivenError::Certificate(..) | GivenError::NoCertificate(_) | GivenError::Validity(_) => {
             CERT_FILE
         }
     };
-    ConfigErrors(vec![Problem::of(place, Chain(&error).to_string())])
+    ConfigErrors(vec![Problem::of(place, Chain(error).to_string())])
 }
 
 fn untimely(given: &GivenCertificate, now: Timestamp) -> Option<String> {

@@ -7,7 +7,8 @@ use segura_store::{AccessFault, StoreError};
 use segura_vault::KeyringError;
 
 use super::missing::Lack;
-use crate::config::{FolderError, GuardReadError, SettingSource};
+use super::open::DatabasePlace;
+use crate::config::{FolderError, GuardReadError};
 use crate::net::{HttpFetchError, ListenError, ProxyError};
 use crate::tls::{GivenError, ManagedError};
 
@@ -21,12 +22,10 @@ pub enum StartError {
     #[error("the server has no certificate to show")]
     Certificate(#[from] ManagedError),
     /// The database does not let us in.
-    #[error("{place}, which {setting} names, {fault}")]
+    #[error("{place}, {fault}")]
     Database {
-        /// Where it is, without user and password.
-        place: String,
-        /// Which setting says so.
-        setting: SettingSource,
+        /// Where it is.
+        place: Box<DatabasePlace>,
         /// Why not, as far as a person can mend it.
         fault: AccessFault,
         /// What was said.
@@ -52,12 +51,10 @@ pub enum StartError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// There is nothing that `init` made.
-    #[error("{place}, which {setting} names, {lack}")]
+    #[error("{place}, {lack}")]
     NotInitialised {
-        /// Where the settings say that the data is.
-        place: String,
-        /// Which of them.
-        setting: SettingSource,
+        /// Where it should be.
+        place: Box<DatabasePlace>,
         /// What is not there.
         lack: Lack,
     },
@@ -97,7 +94,8 @@ impl Classify for StartError {
             Self::Database { fault: AccessFault::Silent, .. } => {
                 Class::unavailable("database-unreachable")
             }
-            Self::Database { fault: AccessFault::Files | AccessFault::NotADatabase, .. } => {
+            Self::Database { fault: AccessFault::Files | AccessFault::NotADatabase, .. }
+            | Self::NotInitialised { lack: Lack::Folder | Lack::FolderIsFile, .. } => {
                 Class::bad_request("data-directory-unusable")
             }
             Self::Database { .. } => Class::bad_request("database-refuses"),
@@ -106,9 +104,6 @@ impl Classify for StartError {
             Self::Interrupted => Class::unavailable("interrupted"),
             Self::Keyring(error) => error.class(),
             Self::Listen(error) => error.class(),
-            Self::NotInitialised { lack: Lack::Folder | Lack::FolderIsFile, .. } => {
-                Class::bad_request("data-directory-unusable")
-            }
             Self::NotInitialised { .. } => Class::not_found("not-initialised"),
             Self::Outbound(_) | Self::Proxy(_) => Class::bad_request("proxy-invalid"),
             // Of the server that starts, not of a caller: a setting names that directory.

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use segura_store::DatabaseUrl;
 
 use super::error::StartError;
-use super::open::place;
+use super::open::DatabasePlace;
 use crate::config::Config;
 
 /// What is not where the settings say.
@@ -50,6 +50,5 @@ pub fn demand_database(config: &Config) -> Result<(), StartError> {
 
 /// The error about what is missing.
 pub fn not_initialised(config: &Config, lack: Lack) -> StartError {
-    let setting = config.database_setting.clone();
-    StartError::NotInitialised { place: place(config), setting, lack }
+    StartError::NotInitialised { place: DatabasePlace::of(config).into(), lack }
 }

@@ -51,7 +51,7 @@ pub enum GivenError {
         cert_file: PathBuf,
         /// Why.
         #[source]
-        reason: rustls::Error,
+        reason: Box<rustls::Error>,
     },
     /// The certificate's lifetime cannot be read.
     #[error("the certificate's lifetime cannot be read")]
@@ -74,7 +74,7 @@ impl GivenCertificate {
             .map_err(|_| GivenError::NoKey(key_file.to_owned()))?;
         let key = CertifiedKey::from_der(chain, key, &default_provider()).map_err(|reason| {
             let (key_file, cert_file) = (key_file.to_owned(), cert_file.to_owned());
-            GivenError::Mismatch { key_file, cert_file, reason }
+            GivenError::Mismatch { key_file, cert_file, reason: reason.into() }
         })?;
         Ok(Self { shown: Shown { key: Arc::new(key), validity } })
     }

@@ -4,19 +4,21 @@ use std::path::{Path, PathBuf};
 
 use super::{command, refused};
 
-/// A configuration file over this data directory; more settings below it.
-fn settings(folder: &Path, data: &Path, more: &str) -> PathBuf {
+/// A configuration file over this data directory.
+fn settings(folder: &Path, data: &Path) -> PathBuf {
     let config = folder.join("segura.toml");
     let guard = folder.join("guard.key");
     let text = format!(
-        "[server]\nurl = [\"https://segura.example\"]\ndata_dir = {data:?}\n\
-         metrics_listen = \"off\"\n{more}\n[guard]\nkey_file = {guard:?}\n"
+        "[server]\nurl = [\"https://segura.example\"]\nmetrics_listen = \"off\"\n\
+         data_dir = \"{}\"\n\n[guard]\nkey_file = \"{}\"\n",
+        data.display(),
+        guard.display(),
     );
     std::fs::write(&config, text).expect("written");
     config
 }
 
-/// What the last line says of a server that does not start, for a person.
+/// What is said on standard error by a server that does not start.
 fn told(output: &std::process::Output, code: i32) -> String {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{told}");
@@ -28,7 +30,7 @@ fn a_wrong_data_folder_is_named_with_the_setting_and_nothing_is_made_in_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let (empty, nowhere) = (folder.path().join("empty"), folder.path().join("nowhere"));
     std::fs::create_dir(&empty).expect("a folder");
-    let file = settings(folder.path(), &empty, "");
+    let file = settings(folder.path(), &empty);
     let config = file.display().to_string();
 
     for line in [&["server"][..], &["ca", "show"], &["operator", "recover", "ana"]] {
@@ -69,7 +71,7 @@ fn a_database_that_does_not_let_us_in_is_told_without_its_password() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     std::fs::create_dir(&data).expect("a folder");
-    let config = settings(folder.path(), &data, "").display().to_string();
+    let config = settings(folder.path(), &data).display().to_string();
     let with_url = |url: &str, code| {
         let mut server = command(&["server", "--config", &config]);
         server.env("SEGURA_DATABASE__URL", url).env("SEGURA_DATABASE__PASSWORD", "canary");
