@@ -12,12 +12,15 @@ mod rewrap;
 use std::sync::Arc;
 
 use segura_model::{Clock, Random};
-use segura_store::{OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask};
+use segura_store::{OpenMode, Store, Writer, WriterOptions, WriterTask};
 use segura_vault::{Keyring, LedgerMac, TrustMac, WrappedKeyring};
 
 use crate::config::Config;
 use crate::service::authority::{Authority, AuthorityService};
-use crate::startup::{StartError, World, check_world};
+use crate::startup::{
+    Lack, StartError, World, check_world, demand_database, not_initialised, open_and_migrate,
+    open_store,
+};
 
 pub use error::LocalError;
 pub use initialise::{Made, initialise, is_complete};
@@ -44,9 +47,11 @@ pub struct Opened {
 impl Opened {
     /// Open the database of these settings, which `init` has made.
     pub async fn open(config: &Config, sources: &Sources) -> Result<Self, StartError> {
-        let store = open_store(config).await?;
+        demand_database(config)?;
+        let store = open_and_migrate(config).await?;
         check_world(&store, World::Real).await?;
-        let wrapped = store.keyring_load().await?.ok_or(StartError::NotInitialised)?;
+        let wrapped = store.keyring_load().await?;
+        let wrapped = wrapped.ok_or_else(|| not_initialised(config, Lack::Keyring))?;
         let keyring = Keyring::open(&WrappedKeyring::from_bytes(wrapped), &config.guard.read()?)?;
         Self::start(store, keyring, sources).await
     }
@@ -72,15 +77,9 @@ impl Opened {
 
 /// The certificate authority, read beside a running server: nothing is locked or written.
 pub async fn authority(config: &Config) -> Result<Authority, LocalError> {
-    let options = OpenOptions::new(OpenMode::Reader);
-    let store = Store::open(&config.database, options).await.map_err(StartError::from)?;
+    demand_database(config)?;
+    let store = open_store(config, OpenMode::Reader).await?;
     Ok(AuthorityService::new(store).show().await?)
-}
-
-async fn open_store(config: &Config) -> Result<Store, StartError> {
-    let store = Store::open(&config.database, OpenOptions::new(OpenMode::Exclusive)).await?;
-    store.migrate().await?;
-    Ok(store)
 }
 
 /// One command writes at a time.

@@ -7,6 +7,8 @@
 
 mod door;
 mod error;
+mod missing;
+mod open;
 mod process;
 mod serve;
 mod shelf;
@@ -20,11 +22,11 @@ use actix_web::web::Data;
 use arc_swap::ArcSwap;
 use segura_model::{Clock, Random};
 use segura_plugins::Env;
-use segura_store::{DatabaseUrl, OpenMode, OpenOptions, Store, Writer, WriterOptions, WriterTask};
+use segura_store::{DatabaseUrl, Store, Writer, WriterOptions, WriterTask};
 use segura_vault::{Keyring, LedgerMac, TrustMac, WrappedKeyring};
 
 use crate::app::{App, Parts};
-use crate::config::{Config, GuardSource, Tls, check_folder};
+use crate::config::{Config, Tls, check_folder};
 use crate::http::gate::Gate;
 use crate::http::health::Health;
 use crate::http::limits::Edge;
@@ -37,6 +39,8 @@ use crate::service::keyring::LiveKeyring;
 use crate::tls::{Certificates, GivenCertificate, ManagedCertificate, Shown};
 
 pub use error::StartError;
+pub use missing::{Lack, demand_database, not_initialised};
+pub use open::{DatabasePlace, open_and_migrate, open_store};
 pub use process::{harden, stop_signal};
 pub use shelf::StoreShelf;
 pub use world::{World, check_world, mark_world};
@@ -185,13 +189,13 @@ impl Ground {
     ) -> Result<Self, StartError> {
         let fetch =
             HttpFetch::new(&OutboundProxy::from_env(env)?, config.server.issuer_files.clone())?;
+        demand_database(config)?;
         if let DatabaseUrl::Sqlite(_) = config.database {
             check_folder(&config.server.data_dir)?;
         }
-        let store = Store::open(&config.database, OpenOptions::new(OpenMode::Exclusive)).await?;
-        store.migrate().await?;
+        let store = open_and_migrate(config).await?;
         check_world(&store, world).await?;
-        let keyring = Arc::new(open_keyring(&store, config.guard.clone()).await?);
+        let keyring = Arc::new(open_keyring(&store, config).await?);
         let options = WriterOptions {
             queue: config.limits.queue,
             clock: clock.clone(),
@@ -244,8 +248,10 @@ impl Ground {
 }
 
 /// Read the guard and open the keyring; a passphrase takes a moment of processor time.
-async fn open_keyring(store: &Store, guard: GuardSource) -> Result<Keyring, StartError> {
-    let wrapped = store.keyring_load().await?.ok_or(StartError::NotInitialised)?;
+async fn open_keyring(store: &Store, config: &Config) -> Result<Keyring, StartError> {
+    let wrapped = store.keyring_load().await?;
+    let wrapped = wrapped.ok_or_else(|| not_initialised(config, Lack::Keyring))?;
+    let guard = config.guard.clone();
     tokio::task::spawn_blocking(move || {
         let guard = guard.read()?;
         Ok(Keyring::open(&WrappedKeyring::from_bytes(wrapped), &guard)?)

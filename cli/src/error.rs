@@ -9,11 +9,13 @@ use std::path::PathBuf;
 use segura_broker::config::ConfigErrors;
 use segura_broker::dev::{DevError, MintError};
 use segura_broker::local::LocalError;
+use segura_broker::net::{ListenError, ListenFault};
+use segura_broker::service::operators::OperatorsError;
 use segura_broker::startup::StartError;
 use segura_model::wanted::WantedError;
 use segura_model::{Class, Classify};
 use segura_sdk::SdkError;
-use segura_store::StoreError;
+use segura_store::{AccessFault, StoreError};
 
 use crate::exec::ExecError;
 use crate::files::shown;
@@ -123,6 +125,9 @@ impl CliError {
                     .to_owned()
             }
             Self::Local(LocalError::GuardMissing(_)) => GUARD.to_owned(),
+            Self::Local(LocalError::Operators(OperatorsError::Namesake { .. })) => {
+                "give --replace if that is meant, or choose a name that nobody has".to_owned()
+            }
             Self::Sdk(error) => return sdk_hint(error),
             Self::Local(LocalError::Start(error)) | Self::Start(error) => {
                 return start_hint(error);
@@ -191,17 +196,67 @@ const GUARD: &str = "the guard (`guard.key_file`, `guard.passphrase_file`) must 
 fn start_hint(error: &StartError) -> Option<String> {
     Some(match error {
         StartError::Keyring(_) => GUARD.to_owned(),
-        StartError::Store(StoreError::Io { source, .. })
-            if source.kind() == io::ErrorKind::NotFound =>
-        {
-            "`segura init` makes the data directory; check `server.data_dir` and which \
-             configuration file is read"
-                .to_owned()
-        }
+        StartError::Listen(error) => return listen_hint(error),
+        StartError::NotInitialised { .. } => "most likely that setting is mistyped, or the \
+             folder's volume is not mounted, or another configuration file was meant \
+             (--config): correct it. Only for a new broker, run `segura init` with these settings"
+            .to_owned(),
+        StartError::Database { fault, .. } => access_hint(*fault).to_owned(),
         StartError::Store(StoreError::Locked { .. }) => {
             "the embedded database has one server at a time; PostgreSQL has many".to_owned()
         }
         _ => return None,
+    })
+}
+
+const fn access_hint(fault: AccessFault) -> &'static str {
+    match fault {
+        AccessFault::Files => {
+            "the folder, and each `segura.db*` in it, must belong to the user that the server \
+             runs as (`chown -R`) and be writable: was a command run there as root?"
+        }
+        AccessFault::NoDatabase => {
+            "correct the name at the end of `database.url`, or make the database: \
+             `createdb --owner USER NAME`"
+        }
+        AccessFault::NotADatabase => {
+            "name the right folder, or put a backup back in its place; keep the file that is \
+             there until it is understood"
+        }
+        AccessFault::Privilege => {
+            "the user in `database.url` must own the database, or be granted CREATE on its schema"
+        }
+        AccessFault::Refused => {
+            "check the user in `database.url`, its password (`database.password_file`, or \
+             SEGURA_DATABASE__PASSWORD), and that pg_hba.conf lets that user in from here"
+        }
+        AccessFault::Silent => {
+            "check host and port in `database.url`, that PostgreSQL runs and listens there \
+             (`listen_addresses`), and that no firewall stands between"
+        }
+        AccessFault::Tls => {
+            "PostgreSQL must offer TLS (`ssl = on`) with a certificate for the host in \
+             `database.url`, of an authority that the system or `sslrootcert` knows; \
+             `?sslmode=disable` does without, where nobody else is on the way"
+        }
+    }
+}
+
+fn listen_hint(error: &ListenError) -> Option<String> {
+    let port = error.port();
+    Some(match error.fault() {
+        ListenFault::Forbidden => "under systemd, `AmbientCapabilities=CAP_NET_BIND_SERVICE` in \
+             the unit; else `setcap cap_net_bind_service=+ep` on the program's file, or a port \
+             from 1024 on, which --url then names"
+            .to_owned(),
+        ListenFault::InUse => format!(
+            "`ss -ltnp 'sport = :{port}'`, as root, says which: stop it (is it a server of \
+             Segura that runs already?), or choose another port"
+        ),
+        ListenFault::NotHere => "`ip address` shows which there are; 0.0.0.0 is all of IPv4, \
+             [::] all of IPv6"
+            .to_owned(),
+        ListenFault::Other => return None,
     })
 }
 

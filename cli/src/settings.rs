@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use segura_broker::config::{Config, ConfigErrors, Problem};
+use segura_model::{Clock, SystemClock};
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -129,7 +130,7 @@ pub(crate) fn load(
 
 /// What a look at the machine says about the settings.
 pub(crate) fn check(config: &Config) -> Result<(), CliError> {
-    let problems = config.check();
+    let problems = config.check(SystemClock.now());
     if problems.is_empty() { Ok(()) } else { Err(ConfigErrors(problems).into()) }
 }
 

@@ -8,6 +8,7 @@
 //! `schema.rs`, a file with its rows, reads on [`Store`] and writes on [`Tx`], and a
 //! case in `tests/contract`.
 
+mod access;
 mod authority;
 mod backend;
 mod change;
@@ -35,6 +36,7 @@ mod tx;
 mod url;
 mod writer;
 
+pub use access::AccessFault;
 pub use authority::{Certificate, CertificateRole};
 pub use change::{Change, ChangeKind, ChangeNumber, Changes};
 pub use error::StoreError;

@@ -38,6 +38,7 @@ pub use operator_token::{OPERATOR_TOKEN_PREFIX, OperatorTokens, TokenShapeError}
 pub use random::SystemRandom;
 pub use secrets::{
     Edit, MAX_LISTED, MetaChange, PutSecret, SealedSecret, Secrets, SecretsError, WrappingKeyMaker,
+    Written,
 };
 pub use session_token::{
     MAX_SESSION_TOKEN, SESSION_TOKEN_PREFIX, SessionClaims, SessionTokenError, SessionTokens,

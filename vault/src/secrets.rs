@@ -9,10 +9,11 @@ mod error;
 mod meta;
 mod sealed;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use segura_model::audit::{Record, ReleasedPath};
-use segura_model::{Random, SecretPath, Timestamp};
+use segura_model::{FieldName, Random, SecretPath, Timestamp};
 use segura_store::{
     BoxFuture, ListedSecret, NewVersion, ShownCredential, Store, StoreError, Tx, VersionAdded,
     VersionSummary, WrappingKey, Writer,
@@ -46,6 +47,17 @@ pub struct PutSecret {
     pub meta: MetaChange,
     /// The operator who writes.
     pub by: ShownCredential,
+}
+
+/// A version that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its number.
+    pub version: u32,
+    /// The version that was the current one before; 0 when there was none.
+    pub replaced: u32,
+    /// When the secret stops being handed out, if ever: given by this write or kept.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// The secrets of one broker. Clones share keys and connections.
@@ -97,11 +109,11 @@ impl Secrets {
         (Arc::clone(&self.envelopes), Arc::clone(&self.random))
     }
 
-    /// Write a version, and the record of it, in one transaction. Gives its number.
+    /// Write a version, and the record of it, in one transaction.
     ///
     /// The record's `paths` are filled in here, because only the transaction knows the
     /// number.
-    pub async fn put(&self, put: PutSecret, record: Record) -> Result<u32, SecretsError> {
+    pub async fn put(&self, put: PutSecret, record: Record) -> Result<Written, SecretsError> {
         put.meta.check()?;
         let unit = PutUnit {
             put,
@@ -109,12 +121,12 @@ impl Secrets {
             envelopes: Arc::clone(&self.envelopes),
             random: Arc::clone(&self.random),
         };
-        let (version, kek) = self
+        let (written, kek) = self
             .writer
             .run(|tx| -> BoxFuture<'_, Result<_, SecretsError>> { Box::pin(unit.run(tx)) })
             .await?;
         self.envelopes.keep_kek(kek);
-        Ok(version)
+        Ok(written)
     }
 
     /// Change what is known about a secret, and no value of it.
@@ -184,6 +196,15 @@ impl Secrets {
         if let Some(at) = secret.expired_at(now) {
             return Err(SecretsError::Expired { path: secret.path().clone(), at });
         }
+        self.unseal(secret)
+    }
+
+    /// The names of its fields, also of one whose time is over: no value is told.
+    pub fn field_names(&self, secret: &SealedSecret) -> Result<BTreeSet<FieldName>, SecretsError> {
+        Ok(self.unseal(secret)?.names().cloned().collect())
+    }
+
+    fn unseal(&self, secret: &SealedSecret) -> Result<Fields, SecretsError> {
         let (path, version) = (secret.path(), secret.version());
         let sealed = secret.sealed().ok_or_else(|| secret.unreadable())?;
         Ok(self.envelopes.open(path, version, sealed)?)
@@ -242,21 +263,21 @@ struct PutUnit {
 }
 
 impl PutUnit {
-    async fn run(mut self, tx: &mut Tx) -> Result<(u32, Kek), SecretsError> {
+    async fn run(mut self, tx: &mut Tx) -> Result<(Written, Kek), SecretsError> {
         tx.credential_demand(&self.put.by).await?;
-        let version = self.claim_version(tx).await?;
+        let (replaced, version) = self.claim_version(tx).await?;
         let kek = self.claim_kek(tx).await?;
         self.add_version(tx, version, &kek).await?;
-        self.set_meta(tx).await?;
+        let expires_at = self.set_meta(tx).await?;
         let fields = self.put.fields.names().cloned().collect();
         let path = self.put.path.clone();
         self.record.paths = vec![ReleasedPath { path, version: Some(version), fields }];
         tx.record(&self.record)?;
-        Ok((version, kek))
+        Ok((Written { version, replaced, expires_at }, kek))
     }
 
-    /// The number of the version to write, if it may be written.
-    async fn claim_version(&self, tx: &mut Tx) -> Result<u32, SecretsError> {
+    /// The version in use, and the number of the one to write, if it may be written.
+    async fn claim_version(&self, tx: &mut Tx) -> Result<(u32, u32), SecretsError> {
         let path = &self.put.path;
         let slot = tx.secret_slot(path).await?;
         if let Some(twin) = slot.twin {
@@ -266,7 +287,7 @@ impl PutUnit {
             Some(expected) if expected != slot.current => {
                 Err(SecretsError::Conflict { path: path.clone(), expected, current: slot.current })
             }
-            _ => Ok(slot.next),
+            _ => Ok((slot.current, slot.next)),
         }
     }
 
@@ -318,16 +339,17 @@ impl PutUnit {
         }
     }
 
-    async fn set_meta(&mut self, tx: &mut Tx) -> Result<(), SecretsError> {
-        if self.put.meta.is_empty() {
-            return Ok(());
-        }
+    /// Change the metadata as the write says; gives the expiry that holds from now on.
+    async fn set_meta(&mut self, tx: &mut Tx) -> Result<Option<Timestamp>, SecretsError> {
         let path = &self.put.path;
         let head = tx.secret_head(path).await?;
         let head = head.ok_or_else(|| SecretsError::NotFound(path.clone()))?;
+        if self.put.meta.is_empty() {
+            return Ok(head.meta.expires_at);
+        }
         let meta = self.put.meta.clone().apply(head.meta);
         tx.secret_meta_set(path, &meta, self.put.by.name.as_str(), self.record.at).await?;
-        Ok(())
+        Ok(meta.expires_at)
     }
 }
 

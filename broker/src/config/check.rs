@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use futures::FutureExt;
+use segura_model::Timestamp;
 use segura_store::{DatabaseUrl, OpenMode, OpenOptions, Store, StoreError};
 use url::{Host, Url};
 
 use super::folder::check_folder;
 use super::problem::Problem;
-use super::{Config, GuardSource, ServerUrl, Tls};
+use super::{Config, GuardSource, ServerUrl, certificate};
 use crate::net::{Collector, OutboundProxy};
 use crate::telemetry::Chain;
-use crate::tls::GivenCertificate;
 
 /// Every problem that the files on this machine show.
-pub(super) fn check(config: &Config) -> Vec<Problem> {
+pub(super) fn check(config: &Config, now: Timestamp) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Err(message) = check_directory(&config.server.data_dir) {
         problems.push(Problem::of("server.data_dir", message));
@@ -30,17 +30,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         };
         problems.push(Problem::of(place, Chain(&error).to_string()));
     }
-    if let Tls::Files { cert_file, key_file } = &config.tls {
-        match GivenCertificate::read(cert_file, key_file) {
-            Ok(given) => {
-                let hosts = config.server.urls.iter().map(super::ServerUrl::host);
-                problems.extend(hosts.filter(|host| !given.covers(host)).map(|host| {
-                    Problem::of("tls.cert_file", format!("the certificate is not for `{host}`"))
-                }));
-            }
-            Err(error) => problems.push(Problem::of("tls.cert_file", Chain(&error).to_string())),
-        }
-    }
+    problems.extend(certificate::look(config, now).unwrap_or_else(|unusable| unusable.0));
     if let Some(traces) = &config.telemetry.traces
         && let Err(error) = Collector::new(traces, &OutboundProxy::default())
     {

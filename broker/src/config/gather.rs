@@ -32,7 +32,7 @@ pub(super) enum Origin {
     Default,
     /// The environment.
     Environment(String),
-    /// The file, which lies in this directory.
+    /// This file.
     File(PathBuf),
     /// The command line.
     Flag,
@@ -125,16 +125,15 @@ fn from_file(
     settings: &mut Settings,
     problems: &mut Vec<Problem>,
 ) {
-    let directory = path.parent().unwrap_or(Path::new("")).to_owned();
     for (section, value) in table {
         match value {
             toml::Value::Table(values) if is_section(&section) => {
                 for (name, value) in values {
-                    from_toml(&section, &name, value, &directory, settings, problems);
+                    from_toml(&section, &name, value, path, settings, problems);
                 }
             }
             toml::Value::String(_) if section == "database" => {
-                from_toml("database", "url", value, &directory, settings, problems);
+                from_toml("database", "url", value, path, settings, problems);
             }
             _ if is_section(&section) => {
                 problems.push(Problem::of(&section, format!("is a section: write `[{section}]`")));
@@ -148,7 +147,7 @@ fn from_toml(
     section: &str,
     name: &str,
     value: toml::Value,
-    directory: &Path,
+    file: &Path,
     settings: &mut Settings,
     problems: &mut Vec<Problem>,
 ) {
@@ -157,7 +156,7 @@ fn from_toml(
         return problems.push(unknown(&path, KEYS.iter().map(Key::path)));
     };
     match raw(key.form, value) {
-        Ok(value) => insert(settings, key, value, Origin::File(directory.to_owned())),
+        Ok(value) => insert(settings, key, value, Origin::File(file.to_owned())),
         Err(expected) => problems.push(Problem::of(path, format!("expected {expected}"))),
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! Adding a setting: a row in `keys`, a field here, a line in `read`.
 
+mod certificate;
 mod check;
 mod folder;
 mod gather;
@@ -16,6 +17,7 @@ mod problem;
 mod read;
 mod server_url;
 mod size;
+mod source;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use segura_model::Timestamp;
 use segura_plugins::Env;
 use segura_store::DatabaseUrl;
 use url::Url;
@@ -35,6 +38,7 @@ pub use guard::{GuardReadError, GuardSource, read_private};
 pub use problem::{ConfigErrors, Problem};
 pub use server_url::{ServerUrl, ServerUrlError};
 pub use size::Size;
+pub use source::SettingSource;
 pub use template::template;
 
 /// Everything the server is told.
@@ -44,6 +48,8 @@ pub struct Config {
     pub server: Server,
     /// Where the data is.
     pub database: DatabaseUrl,
+    /// Which setting says so.
+    pub database_setting: SettingSource,
     /// What opens the keyring.
     pub guard: GuardSource,
     /// How connections are protected.
@@ -172,8 +178,14 @@ impl Config {
 
     /// What would keep a server with these settings from starting or serving: files that
     /// are missing, unreadable or readable by others, a certificate that does not fit.
-    pub fn check(&self) -> Vec<Problem> {
-        check::check(self)
+    pub fn check(&self, now: Timestamp) -> Vec<Problem> {
+        check::check(self, now)
+    }
+
+    /// Read the certificate that the settings name, if they name one: what callers will not
+    /// like about it. The error is why no server starts with it.
+    pub fn look_at_certificate(&self, now: Timestamp) -> Result<Vec<Problem>, ConfigErrors> {
+        certificate::look(self, now)
     }
 
     /// What a server may be told and is mostly not meant.

@@ -17,6 +17,7 @@ use super::gather::{Origin, Setting, Settings, Value};
 use super::guard::{GuardSource, read_private};
 use super::keys::{self, Form, Key, UNDERSTOOD};
 use super::problem::Problem;
+use super::source::SettingSource;
 use super::{Config, Limits, Server, Tls};
 use crate::net::IssuerFiles;
 
@@ -30,12 +31,14 @@ pub(super) fn read(settings: &Settings, problems: &mut Vec<Problem>) -> Option<C
         reader.refuse_plaintext(server, tls);
     }
     let database = server.as_ref().and_then(|server| reader.database(server));
+    let database_setting = reader.database_setting(database.as_ref());
     let guard = reader.guard();
     let limits = reader.limits();
     let telemetry = reader.telemetry();
     Some(Config {
         server: server?,
         database: database?,
+        database_setting,
         guard: guard?,
         tls: tls?,
         limits: limits?,
@@ -152,6 +155,15 @@ impl Reader<'_> {
             }
         }
         Some(DatabaseUrl::Postgres(SecretText::new(String::from(url))))
+    }
+
+    fn database_setting(&self, database: Option<&DatabaseUrl>) -> SettingSource {
+        let (section, name, setting) = match database {
+            Some(DatabaseUrl::Postgres(_)) => ("database", "url", "database.url"),
+            Some(DatabaseUrl::Sqlite(_)) | None => ("server", "data_dir", "server.data_dir"),
+        };
+        let origin = self.origin(section, name).cloned();
+        SettingSource::new(setting, origin.unwrap_or(Origin::Default))
     }
 
     fn guard(&mut self) -> Option<GuardSource> {
@@ -326,7 +338,7 @@ impl Reader<'_> {
 
     fn located(&self, section: &'static str, name: &'static str, path: &str) -> PathBuf {
         match self.origin(section, name) {
-            Some(Origin::File(directory)) => directory.join(path),
+            Some(Origin::File(file)) => file.parent().unwrap_or(Path::new("")).join(path),
             _ => PathBuf::from(path),
         }
     }

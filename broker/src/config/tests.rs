@@ -32,6 +32,7 @@ impl Written {
 
 type Loaded = Result<Config, ConfigErrors>;
 
+const NOW: Timestamp = Timestamp(1_795_521_600);
 const SMALL: &str = r#"
 [server]
 url = ["https://Segura.example.com/", "https://10.0.0.7:8443"]
@@ -275,7 +276,7 @@ fn a_look_at_the_machine_finds_what_is_missing() {
     let written = Written::new();
     let config = written.load(SMALL, &[], &[]).unwrap();
     let places = |config: &Config| -> Vec<String> {
-        config.check().into_iter().map(|problem| problem.place).collect()
+        config.check(NOW).into_iter().map(|problem| problem.place).collect()
     };
     assert_eq!(places(&config), ["server.data_dir", "guard.key_file"]);
 
@@ -301,7 +302,7 @@ fn a_look_reads_the_address_of_the_database_as_the_server_does() {
         let text = format!("{SMALL}[database]\nurl = {url:?}\n");
         let config = written.load(&text, &[], &[]).unwrap();
         let of_database = |problem: &Problem| problem.place == "database.url";
-        config.check().into_iter().find(of_database).map(|problem| problem.message)
+        config.check(NOW).into_iter().find(of_database).map(|problem| problem.message)
     };
     assert!(said("postgres://u@db.example/s?sslmode=prefer").unwrap().contains("verify-full"));
     assert!(said("postgres://u@db.example/s?no_such=1").is_some());
@@ -370,7 +371,7 @@ fn a_look_at_traces_finds_a_missing_authority_and_a_readable_way() {
         written.load(SMALL, &[], &[&endpoint, more].concat()).unwrap()
     };
     let missing = at("https://a.example", &[("telemetry.otlp_ca_file", "/nowhere/ca.pem")]);
-    let problems = missing.check();
+    let problems = missing.check(NOW);
     assert!(problems.iter().any(|it| it.place == "telemetry.otlp_ca_file"), "{problems:?}");
     let warned = |endpoint: &str| {
         let warnings = at(endpoint, &[]).warnings();

@@ -22,8 +22,9 @@ pub struct DiskGuard {
 /// Less disk is free than the bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the server has {free} of disk left and stops exchanges below {least}: an operator must free \
-     disk under `server.data_dir`"
+    "the server has {free} of disk left under `server.data_dir` and stops exchanges below {least} \
+     (`limits.min_free_disk`): an operator must free disk there or give it more, and a few \
+     seconds later they go on"
 )]
 pub struct DiskLow {
     free: Size,
@@ -52,7 +53,10 @@ impl DiskGuard {
                 let free = disk.f_bavail.saturating_mul(disk.f_frsize);
                 let before = self.free.swap(free, Ordering::Relaxed);
                 match (before < self.least.0, free < self.least.0) {
-                    (false, true) => tracing::error!(free, "disk is low: exchanges stop"),
+                    (false, true) => {
+                        let least = self.least.0;
+                        tracing::error!(free, least, "disk is low: exchanges stop");
+                    }
                     (true, false) => tracing::info!(free, "disk is free again: exchanges go on"),
                     _ => {}
                 }
@@ -94,7 +98,11 @@ mod tests {
         let path = std::env::temp_dir();
         assert_eq!(DiskGuard::watching(path.clone(), Size(0)).check(), Ok(()));
         let low = DiskGuard::watching(path, Size(u64::MAX - 1)).check().unwrap_err();
-        assert!(low.to_string().contains("stops exchanges"), "{low}");
+        let told = low.to_string();
+        let bound = "(`limits.min_free_disk`)";
+        for part in ["stops exchanges", bound, "`server.data_dir`", "an operator must"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
         assert_eq!(DiskGuard::idle().check(), Ok(()));
     }
 

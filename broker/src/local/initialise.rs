@@ -18,10 +18,10 @@ use segura_store::{
 };
 use segura_vault::{CertificateAuthority, Guard, Keyring, WrappedKeyring};
 
-use super::{LocalError, Opened, Sources, open_store};
+use super::{LocalError, Opened, Sources};
 use crate::config::{Config, GuardSource, Tls, check_folder};
 use crate::service::operators::{self, Credential};
-use crate::startup::{StartError, World, check_world, mark_world};
+use crate::startup::{StartError, World, check_world, mark_world, open_and_migrate};
 use crate::tls::ManagedCertificate;
 
 /// What was made, as far as it was not there.
@@ -48,7 +48,7 @@ pub async fn initialise(
     if embedded {
         make_directory(&config.server.data_dir)?;
     }
-    let store = open_store(config).await?;
+    let store = open_and_migrate(config).await?;
     if !embedded {
         // Only now: a database that cannot be reached leaves no folder behind.
         make_directory(&config.server.data_dir)?;

@@ -13,9 +13,11 @@ use segura_vault::{GuardKind, Keyring, WrappedKeyring};
 use serde_json::json;
 
 use super::initialise::{check_guard, first_guard};
-use super::{LocalError, Opened, Sources, open_store};
+use super::{LocalError, Opened, Sources};
 use crate::config::{Config, GuardSource};
-use crate::startup::{StartError, World, check_world};
+use crate::startup::{
+    Lack, StartError, World, check_world, demand_database, not_initialised, open_and_migrate,
+};
 
 /// What was done.
 pub struct Rewrapped {
@@ -32,10 +34,11 @@ pub async fn rewrap(
     sources: &Sources,
 ) -> Result<Rewrapped, LocalError> {
     check_guard(to)?;
-    let store = open_store(config).await?;
+    demand_database(config)?;
+    let store = open_and_migrate(config).await?;
     check_world(&store, World::Real).await?;
     let before = store.keyring_load().await.map_err(StartError::from)?;
-    let before = before.ok_or(StartError::NotInitialised)?;
+    let before = before.ok_or_else(|| not_initialised(config, Lack::Keyring))?;
     let old = config.guard.read().map_err(StartError::from)?;
     let open = || Keyring::open(&WrappedKeyring::from_bytes(before.clone()), &old);
     let keyring = open().map_err(StartError::from)?;

@@ -16,7 +16,7 @@ pub use collector::{Collector, CollectorError, NotTaken};
 pub use fetch::{HttpFetch, HttpFetchError};
 pub use fragments::Fragments;
 pub use issuer_files::{IssuerFiles, OutsideFolders};
-pub use listener::{ListenError, listen};
+pub use listener::{ListenError, ListenFault, listen};
 pub use network::{Network, NetworkError};
 pub use proxy::{OutboundProxy, ProxyError};
 pub use reserved::ReservedPort;

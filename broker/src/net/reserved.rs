@@ -55,7 +55,7 @@ mod tests {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, held.port()));
         for _ in 0..2 {
             assert!(TcpStream::connect(address).is_err(), "nobody listens yet");
-            let listener = listen(address, 16).unwrap();
+            let listener = listen(address, "server.listen", 16).unwrap();
             assert!(TcpStream::connect(address).is_ok());
             drop(listener);
         }

@@ -155,20 +155,30 @@ impl Core {
         origin: Origin,
         mut entry: Entry,
     ) -> Result<Commit, StoreError> {
-        let shown = ShownCredential::from(by);
         for _ in 0..TRIES {
             entry.decided_at = Some(self.store().change_number().await?);
-            let found = self.store().operator_find_by_id(by.id, &*self.row_mac).await?;
-            let now = self.clock.now();
-            if !found.is_some_and(|found| shown.is_good_for(&found, now)) {
-                return Err(self.refuse_gone(by, origin).await);
-            }
+            self.demand_credential(by, origin).await?;
             match self.writer.submit(entry.clone()).await? {
                 Commit::Stale { .. } => {}
                 decided => return Ok(decided),
             }
         }
         Err(StoreError::Busy)
+    }
+
+    /// Demand that the credential, with which a request was let in, was not rotated, removed
+    /// or ran out since, and that its operator was not given another role.
+    pub(crate) async fn demand_credential(
+        &self,
+        by: &Operator,
+        origin: Origin,
+    ) -> Result<(), StoreError> {
+        let found = self.store().operator_find_by_id(by.id, &*self.row_mac).await?;
+        let (shown, now) = (ShownCredential::from(by), self.clock.now());
+        match found {
+            Some(found) if shown.is_good_for(&found, now) => Ok(()),
+            _ => Err(self.refuse_gone(by, origin).await),
+        }
     }
 
     /// Write down that an operator's credential does not hold any more.

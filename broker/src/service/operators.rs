@@ -38,6 +38,15 @@ pub struct Credential {
     pub token: SecretText,
 }
 
+/// What a recovery does with an operator who has the name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namesake {
+    /// Leaves the operator alone, and says who it is.
+    Refuse,
+    /// Ends the operator's credential, and gives the name to an administrator.
+    Replace,
+}
+
 /// Why an operator was refused or not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorsError {
@@ -62,6 +71,19 @@ pub enum OperatorsError {
     /// The name is taken.
     #[error("there is an operator `{0}` already: rotate it, or choose another name")]
     NameTaken(OperatorName),
+    /// Recovery would take the name from somebody who has it.
+    #[error(
+        "there is an operator `{name}` already: {role}, with a credential until {expires_at}; \
+         recovery would end that credential and make the operator an admin, and nothing was done"
+    )]
+    Namesake {
+        /// Whose name it is.
+        name: OperatorName,
+        /// The operator's role.
+        role: Role,
+        /// Until when the credential works.
+        expires_at: Timestamp,
+    },
     /// There is no such operator.
     #[error("there is no operator `{0}`")]
     NotFound(OperatorName),
@@ -88,7 +110,7 @@ impl Classify for OperatorsError {
             Self::Forbidden { .. } => Class::forbidden("role-forbids"),
             Self::LastAdmin(_) => Class::conflict("last-admin"),
             Self::Life | Self::Outlives(_) => Class::bad_request("token-life"),
-            Self::NameTaken(_) => Class::conflict("operator-exists"),
+            Self::NameTaken(_) | Self::Namesake { .. } => Class::conflict("operator-exists"),
             Self::NotFound(_) => Class::not_found("operator-not-found"),
             Self::Store(error) => error.class(),
             Self::Unknown { .. } => Class::unauthenticated("operator-unknown"),
@@ -204,6 +226,16 @@ impl OperatorService {
         Err(OperatorsError::Forbidden { name, role, verb, refusal: Box::new(refusal) })
     }
 
+    /// Demand that an operator's credential still holds: some time has gone by since it was
+    /// recognised.
+    pub async fn demand_still(
+        &self,
+        operator: &Operator,
+        origin: Origin,
+    ) -> Result<(), OperatorsError> {
+        Ok(self.core.demand_credential(operator, origin).await?)
+    }
+
     /// Every operator, by name.
     pub async fn list(&self) -> Result<Vec<StoredOperator>, OperatorsError> {
         Ok(self.core.store().operator_list(&*self.core.row_mac).await?)
@@ -273,12 +305,13 @@ pub async fn first(
     Ok(Credential { operator: writer.run(unit).await?, token })
 }
 
-/// Give an administrator of this name a new token, or add one: with the guard, on the
-/// machine itself. An operator of another role is raised to administrator.
+/// Make an administrator of this name: with the guard, on the machine itself. Who has the
+/// name already is replaced, whatever the role, if `namesake` says so.
 pub async fn recover(
     writer: &Writer,
     keyring: &Keyring,
     name: OperatorName,
+    namesake: Namesake,
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Credential, OperatorsError> {
@@ -287,7 +320,7 @@ pub async fn recover(
     let (token, hash) = tokens.make(random);
     let new =
         stored(name, Role::Admin, hash, USUAL_LIFE, OperatorId::make(record.at, random), record.at);
-    let operator = writer.run(move |tx| Box::pin(replace(tx, new, record))).await?;
+    let operator = writer.run(move |tx| Box::pin(replace(tx, new, namesake, record))).await?;
     Ok(Credential { operator, token })
 }
 

@@ -4,15 +4,16 @@
 //! together, and a read is recorded before it is answered. One authoriser is asked for
 //! every verb, with the parsed path; there is no way to a secret around it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use segura_model::api::{MetaField, SecretPut};
 use segura_model::audit::{Actor, Event, Outcome, Record};
 use segura_model::duration::Seconds;
 use segura_model::wanted::WantedSecret;
-use segura_model::{Class, Classify, SecretPath, Timestamp};
+use segura_model::{Class, Classify, FieldName, SecretPath, Timestamp};
 use segura_store::{Commit, Entry, ListedSecret, Receipt, SecretHead, StoreError, VersionSummary};
-use segura_vault::{Edit, Fields, FieldsError, MetaChange, PutSecret, SecretsError};
+use segura_vault::{Edit, Fields, FieldsError, MetaChange, PutSecret, SecretsError, Written};
 use tracing::Instrument;
 
 use super::access::{Operator, Permission};
@@ -49,6 +50,19 @@ pub struct SecretRead {
     pub secret: OpenedSecret,
     /// Proof that the read is in the ledger.
     pub receipt: Receipt,
+}
+
+/// A version that an operator wrote.
+#[derive(Clone, Debug)]
+pub struct SecretWritten {
+    /// Its number.
+    pub version: u32,
+    /// When the secret stops being given, if ever.
+    pub expires_at: Option<Timestamp>,
+    /// Whether that is past.
+    pub expired: bool,
+    /// The fields of the version before that this one does not have.
+    pub dropped: Vec<FieldName>,
 }
 
 /// A secret's versions.
@@ -122,25 +136,59 @@ impl SecretService {
         Self { core, operators }
     }
 
-    /// Write a version.
+    /// Write a version, and say what of the one before is easily lost by it unseen.
     pub async fn put(
         &self,
         path: SecretPath,
         put: SecretPut,
         by: &Operator,
         origin: Origin,
-    ) -> Result<u32, SecretServiceError> {
+    ) -> Result<SecretWritten, SecretServiceError> {
         self.authorise(by, Verb::Put, Some(&path), origin).await?;
         let meta = change(&put);
         let fields = Fields::new(put.fields.into_inner())?;
+        let (at, names) = (path.clone(), fields.names().cloned().collect());
         let record = self.record(Event::SecretPut, Outcome::Changed, by, origin);
         let expected_version = put.expected_version;
         let put = PutSecret { path, fields, expected_version, meta, by: by.into() };
         let sealing = tracing::info_span!(target: TRACES, "seal");
         let put = self.core.vault.put(put, record).instrument(sealing).await;
-        let version = self.written(put, by, origin).await?;
+        let Written { version, replaced, expires_at } = self.written(put, by, origin).await?;
         self.core.catch_up().await;
-        Ok(version)
+        let now = self.core.clock.now();
+        Ok(SecretWritten {
+            version,
+            expires_at,
+            expired: expires_at.is_some_and(|at| now >= at),
+            dropped: self.dropped(&at, replaced, &names).await,
+        })
+    }
+
+    /// The fields that a version has and its successor has not. Versions never change, so
+    /// this is as true after the write as in it. That they cannot be told is no failure of
+    /// the write, which is durable.
+    async fn dropped(
+        &self,
+        path: &SecretPath,
+        replaced: u32,
+        kept: &BTreeSet<FieldName>,
+    ) -> Vec<FieldName> {
+        if replaced == 0 {
+            return Vec::new();
+        }
+        let vault = &self.core.vault;
+        let names = async {
+            let before = vault.version(path, replaced).await?;
+            before.as_ref().map(|before| vault.field_names(before)).transpose()
+        };
+        match names.await {
+            Ok(before) => before.unwrap_or_default().difference(kept).cloned().collect(),
+            Err(error) => {
+                let code = error.class().code;
+                tracing::warn!(code, "which fields a new version lacks cannot be told");
+                Vec::new()
+            }
+        }
     }
 
     /// Read a version's values.

@@ -153,7 +153,8 @@ impl World {
 
     pub(crate) async fn put(&self, path: &str, fields: &[(&str, &str)]) -> u32 {
         let put = put_of(fields);
-        self.app.secrets.put(path.parse().unwrap(), put, &self.admin, origin()).await.unwrap()
+        let put = self.app.secrets.put(path.parse().unwrap(), put, &self.admin, origin());
+        put.await.unwrap().version
     }
 
     /// An operator of this role, and its token.

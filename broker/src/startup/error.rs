@@ -1,9 +1,13 @@
 //! Why a server does not start.
 
+use std::sync::Arc;
+
 use segura_model::{Class, Classify};
-use segura_store::StoreError;
+use segura_store::{AccessFault, StoreError};
 use segura_vault::KeyringError;
 
+use super::missing::Lack;
+use super::open::DatabasePlace;
 use crate::config::{FolderError, GuardReadError};
 use crate::net::{HttpFetchError, ListenError, ProxyError};
 use crate::tls::{GivenError, ManagedError};
@@ -17,6 +21,17 @@ pub enum StartError {
     /// The server's own certificate cannot be had.
     #[error("the server has no certificate to show")]
     Certificate(#[from] ManagedError),
+    /// The database does not let us in.
+    #[error("{place}, {fault}")]
+    Database {
+        /// Where it is.
+        place: Box<DatabasePlace>,
+        /// Why not, as far as a person can mend it.
+        fault: AccessFault,
+        /// What was said.
+        #[source]
+        reason: Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// Others could change the database's files.
     #[error("the data directory is not safe")]
     Folder(#[from] FolderError),
@@ -35,9 +50,14 @@ pub enum StartError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// There is no keyring.
-    #[error("this database has no keyring yet: run `segura init` with these settings first")]
-    NotInitialised,
+    /// There is nothing that `init` made.
+    #[error("{place}, {lack}")]
+    NotInitialised {
+        /// Where it should be.
+        place: Box<DatabasePlace>,
+        /// What is not there.
+        lack: Lack,
+    },
     /// The way out is misconfigured.
     #[error(transparent)]
     Outbound(#[from] HttpFetchError),
@@ -71,12 +91,20 @@ impl Classify for StartError {
                 Class::internal("start-failed")
             }
             Self::Certificate(_) | Self::GivenCertificate(_) => Class::bad_request("certificate"),
+            Self::Database { fault: AccessFault::Silent, .. } => {
+                Class::unavailable("database-unreachable")
+            }
+            Self::Database { fault: AccessFault::Files | AccessFault::NotADatabase, .. }
+            | Self::NotInitialised { lack: Lack::Folder | Lack::FolderIsFile, .. } => {
+                Class::bad_request("data-directory-unusable")
+            }
+            Self::Database { .. } => Class::bad_request("database-refuses"),
             Self::Folder(error) => error.class(),
             Self::Guard(error) => error.class(),
             Self::Interrupted => Class::unavailable("interrupted"),
             Self::Keyring(error) => error.class(),
-            Self::Listen(_) => Class::conflict("address-in-use"),
-            Self::NotInitialised => Class::not_found("not-initialised"),
+            Self::Listen(error) => error.class(),
+            Self::NotInitialised { .. } => Class::not_found("not-initialised"),
             Self::Outbound(_) | Self::Proxy(_) => Class::bad_request("proxy-invalid"),
             // Of the server that starts, not of a caller: a setting names that directory.
             Self::Store(StoreError::Io { .. }) => Class::bad_request("data-directory-unusable"),

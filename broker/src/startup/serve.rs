@@ -32,9 +32,9 @@ impl Sockets {
         config: &Config,
         certificates: Option<Arc<Certificates>>,
     ) -> Result<Self, StartError> {
-        let main = listen(config.server.listen, config.limits.backlog)?;
+        let main = listen(config.server.listen, "server.listen", config.limits.backlog)?;
         let metrics = match config.server.metrics_listen {
-            Some(address) => Some(listen(address, METRICS_BACKLOG)?),
+            Some(address) => Some(listen(address, "server.metrics_listen", METRICS_BACKLOG)?),
             None => None,
         };
         let local = |listener: &TcpListener| listener.local_addr().map_err(StartError::Serve);

@@ -39,8 +39,20 @@ pub enum GivenError {
     #[error("{} holds no private key: expected PEM with `BEGIN PRIVATE KEY`", .0.display())]
     NoKey(PathBuf),
     /// The key is not the certificate's, or of a kind that is not taken.
-    #[error("the private key is not the certificate's")]
-    Mismatch(#[source] rustls::Error),
+    #[error(
+        "the private key in {} is not that of the certificate in {}: give the two files that were \
+         made together, the certificate of this server first in its file",
+        key_file.display(), cert_file.display()
+    )]
+    Mismatch {
+        /// Where the key is.
+        key_file: PathBuf,
+        /// Where the certificate is.
+        cert_file: PathBuf,
+        /// Why.
+        #[source]
+        reason: Box<rustls::Error>,
+    },
     /// The certificate's lifetime cannot be read.
     #[error("the certificate's lifetime cannot be read")]
     Validity(#[from] ValidityError),
@@ -60,8 +72,10 @@ impl GivenCertificate {
         // EXPOSE: parsed into the key that signs handshakes.
         let key = PrivateKeyDer::from_pem_slice(read_private(key_file)?.expose())
             .map_err(|_| GivenError::NoKey(key_file.to_owned()))?;
-        let key = CertifiedKey::from_der(chain, key, &default_provider())
-            .map_err(GivenError::Mismatch)?;
+        let key = CertifiedKey::from_der(chain, key, &default_provider()).map_err(|reason| {
+            let (key_file, cert_file) = (key_file.to_owned(), cert_file.to_owned());
+            GivenError::Mismatch { key_file, cert_file, reason: reason.into() }
+        })?;
         Ok(Self { shown: Shown { key: Arc::new(key), validity } })
     }
 
@@ -73,6 +87,11 @@ impl GivenCertificate {
             return false;
         };
         verify_server_name(&leaf, &name).is_ok()
+    }
+
+    /// From when to when it is good.
+    pub const fn validity(&self) -> Validity {
+        self.shown.validity
     }
 
     /// Whether it is the one that is shown already.

@@ -192,7 +192,7 @@ fn a_given_certificate_says_what_is_wrong_with_it() {
     write(&files.key_file(), "no key", 0o600);
     assert!(said().contains("BEGIN PRIVATE KEY"));
     write(&files.key_file(), &KeyPair::generate().unwrap().serialize_pem(), 0o600);
-    assert!(matches!(files.read(), Err(GivenError::Mismatch(_))));
+    assert!(matches!(files.read(), Err(GivenError::Mismatch { .. })));
     files.write();
     std::fs::set_permissions(files.key_file(), std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(matches!(files.read(), Err(GivenError::Key(_))), "others can read the key");

@@ -77,7 +77,7 @@ async fn a_stopped_server_starts_again_with_its_leaf() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_without_a_keyring_says_what_to_do() {
+async fn a_folder_without_a_database_is_named_with_its_setting_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let started = startup::build(
         config(directory.path(), &[]),
@@ -87,8 +87,11 @@ async fn a_database_without_a_keyring_says_what_to_do() {
     )
     .await;
     let error = started.err().unwrap();
-    assert!(matches!(error, StartError::NotInitialised), "{error:?}");
-    assert!(error.to_string().contains("segura init"));
+    assert!(matches!(error, StartError::NotInitialised { .. }), "{error:?}");
+    let told = error.to_string();
+    assert!(told.contains("`server.data_dir` (from the command line)"), "{told}");
+    assert!(told.contains(directory.path().to_str().unwrap()), "{told}");
+    assert_eq!(directory.path().read_dir().unwrap().count(), 0, "nothing is made there");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -163,6 +163,15 @@ pub struct SecretPutAnswer {
     pub path: SecretPath,
     /// The version that was made.
     pub version: u32,
+    /// When the secret stops being given, if ever; kept from before unless it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Whether that is past: then no job is given this version either.
+    #[serde(default)]
+    pub expired: bool,
+    /// The fields of the version before that this one does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped_fields: Vec<FieldName>,
 }
 
 /// A secret was removed, with all its versions.

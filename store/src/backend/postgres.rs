@@ -47,6 +47,9 @@ impl Target {
         let (rest, parameters) = take_tls(url.expose())?;
         let mut config: Config =
             rest.parse().map_err(|_| StoreError::Url("it is not a PostgreSQL connection URL"))?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(StoreError::Url("it names no host: write postgres://user@host/name"));
+        }
         let encrypt = match parameters.mode {
             Some(mode) => mode == SslMode::Require,
             None => !config.get_hosts().iter().all(is_here),
@@ -179,6 +182,15 @@ mod tests {
         assert!(target("postgres://u@localhost/db?sslmode=disable").unwrap().tls.is_none());
         assert!(target("postgres://u@db.example/db?sslmode=disable").unwrap().tls.is_none());
         assert!(!matches!(target("postgres://u@db.example/db"), Ok(Target { tls: None, .. })));
+    }
+
+    #[test]
+    fn a_url_without_a_host_is_refused() {
+        for url in ["postgres:///segura", "postgres://u@/segura?sslmode=disable"] {
+            let refused = target(url).err().map(|error| error.to_string());
+            assert!(refused.is_some_and(|told| told.contains("no host")), "{url}");
+        }
+        assert!(target("postgres:///segura?host=/run/postgresql").is_ok());
     }
 
     #[test]

@@ -15,5 +15,6 @@ mod readme;
 mod refusals;
 mod replay;
 mod runners;
+mod secrets;
 mod sessions;
 mod traces;

@@ -57,24 +57,11 @@ on_each_database! {
         world.administer(&["operator", "add", "bob", "--role", "admin", "--credential-file", &text(&leaked)]);
 
         let port = world.nodes()[0].port();
-        let mut thief = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
         let body = r#"{"ttl":"366d"}"#;
-        let head = format!(
-            "POST /api/v2/sys/operators/bob/rotate HTTP/1.1\r\nHost: x\r\n\
-             Authorization: Bearer {}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n",
-            token(&leaked),
-            body.len(),
-        );
-        thief.write_all(head.as_bytes()).expect("sent");
-        // It was let in, and its body is awaited from now on.
-        let mut going_on = [0; 25];
-        thief.read_exact(&mut going_on).expect("let in");
-        assert_eq!(&going_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        let rotate = "POST /api/v2/sys/operators/bob/rotate";
+        let thief = let_in(port, rotate, &token(&leaked), body.len());
         world.administer(&["operator", "rotate", "bob", "--credential-file", &text(&new)]);
-        thief.write_all(body.as_bytes()).expect("sent");
-        let mut answer = String::new();
-        thief.read_to_string(&mut answer).expect("an answer");
+        let answer = send(thief, body);
 
         assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
         assert!(answer.contains("operator-unknown") && !answer.contains("sgo_"), "{answer}");
@@ -84,4 +71,56 @@ on_each_database! {
             assert_eq!(reply.status, expected, "{}", path.display());
         }
     }
+}
+
+on_each_database! {
+    async fn what_a_credential_began_to_ask_is_not_answered_once_it_is_rotated(database: Database) {
+        let world = World::start_plain(database).await;
+        let (leaked, new) = (world.path("leaked.token"), world.path("new.token"));
+        world.administer(&["operator", "add", "bob", "--role", "admin", "--credential-file", &text(&leaked)]);
+        let token = std::fs::read_to_string(&leaked).expect("a credential");
+        let asked = [
+            ("POST /api/v2/trust/explain", r#"{"claims":{},"issuer":"github"}"#),
+            ("PUT /api/v2/trust/policies?dry_run=true", r#"{"policies":[]}"#),
+            ("PUT /api/v2/trust/issuers?dry_run=true", r#"{"issuers":[]}"#),
+            ("POST /api/v2/audit/verify", r#"{"heads":[]}"#),
+        ];
+        let port = world.nodes()[0].port();
+        let begin = |(route, body): (&str, &str)| let_in(port, route, token.trim(), body.len());
+        let before = asked.map(|(route, body)| send(begin((route, body)), body));
+        assert!(before[1..].iter().all(|answer| answer.starts_with("HTTP/1.1 200 ")), "{before:?}");
+        assert!(before[0].contains("issuer-not-found"), "{before:?}");
+
+        let begun = asked.map(begin);
+        world.administer(&["operator", "rotate", "bob", "--credential-file", &text(&new)]);
+        for (thief, (route, body)) in begun.into_iter().zip(asked) {
+            let answer = send(thief, body);
+            assert!(answer.starts_with("HTTP/1.1 401 "), "{route}: {answer}");
+            assert!(answer.contains("operator-unknown"), "{route}: {answer}");
+        }
+    }
+}
+
+/// Send the head of a request whose body is announced, until it is let in.
+fn let_in(port: u16, route: &str, token: &str, length: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    let head = format!(
+        "{route} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\
+         Connection: close\r\nExpect: 100-continue\r\n\r\n",
+    );
+    stream.write_all(head.as_bytes()).expect("sent");
+    // The body is awaited from now on.
+    let mut going_on = [0; 25];
+    stream.read_exact(&mut going_on).expect("let in");
+    assert_eq!(&going_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+/// Send the body; the answer.
+fn send(mut stream: TcpStream, body: &str) -> String {
+    stream.write_all(body.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
 }

@@ -40,16 +40,17 @@ fn check_and_set_refuses_what_was_not_expected() {
     on_each_database(async |world| {
         let put = async |value: &str, expected: u32| {
             let put = PutSecret { expected_version: Some(expected), ..secret("a", value) };
-            world.secrets.put(put, record(Event::SecretPut)).await
+            let written = world.secrets.put(put, record(Event::SecretPut)).await;
+            written.map(|written| (written.replaced, written.version))
         };
-        assert_eq!(put("one", 0).await.unwrap(), 1);
+        assert_eq!(put("one", 0).await.unwrap(), (0, 1));
         for expected in [0, 2] {
             let error = put("lost", expected).await.unwrap_err();
             assert!(
                 matches!(error, SecretsError::Conflict { expected: e, current: 1, .. } if e == expected)
             );
         }
-        assert_eq!(put("two", 1).await.unwrap(), 2);
+        assert_eq!(put("two", 1).await.unwrap(), (1, 2));
         assert_eq!(world.value("a").await, "two");
         world
     });
@@ -87,7 +88,9 @@ fn of_two_writers_at_once_both_win_a_number_of_their_own() {
         let writes = (0..8).map(|n| {
             let secrets = world.secrets.clone();
             let put = secret("a", &format!("value {n}"));
-            tokio::spawn(async move { secrets.put(put, record(Event::SecretPut)).await.unwrap() })
+            tokio::spawn(async move {
+                secrets.put(put, record(Event::SecretPut)).await.unwrap().version
+            })
         });
         let mut versions = Vec::new();
         for write in writes.collect::<Vec<_>>() {
@@ -179,7 +182,7 @@ fn a_wrapping_key_gives_way_to_the_next_at_its_bound() {
         let sealed = other.current(&path("c")).await.unwrap().unwrap();
         assert_eq!(value(&other.open(&sealed, NOON).unwrap()), "under the second");
         let put = other.put(secret("d", "from elsewhere"), record(Event::SecretPut));
-        assert_eq!(put.await.unwrap(), 1);
+        assert_eq!(put.await.unwrap().version, 1);
         assert_eq!(world.value("d").await, "from elsewhere");
         world
     });
@@ -196,7 +199,8 @@ fn metadata_is_kept_by_a_write_that_does_not_mention_it() {
         };
         let put = PutSecret { meta, ..secret("a", "one") };
         world.secrets.put(put, record(Event::SecretPut)).await.unwrap();
-        world.put("a", "two").await.unwrap();
+        let again = world.secrets.put(secret("a", "two"), record(Event::SecretPut)).await.unwrap();
+        assert_eq!(again.expires_at, Some(NOON.plus(100)), "the writer is told what is kept");
         let sealed = world.current("a").await.unwrap();
         let known = &sealed.head().meta;
         assert_eq!(known.owner.as_deref(), Some("payments"));

@@ -69,9 +69,10 @@ impl World {
         Secrets::start(self.writer.clone(), &self.keyring, random).await.unwrap()
     }
 
-    /// Write one value, expecting nothing.
+    /// Write one value, expecting nothing; gives its version.
     pub(crate) async fn put(&self, at: &str, value: &str) -> Result<u32, SecretsError> {
-        self.secrets.put(secret(at, value), record(Event::SecretPut)).await
+        let written = self.secrets.put(secret(at, value), record(Event::SecretPut)).await;
+        written.map(|written| written.version)
     }
 
     /// The value of the version in use.

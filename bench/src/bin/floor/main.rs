@@ -49,7 +49,7 @@ async fn main() -> anyhow::Result<()> {
     let verifier = Verifier::read(&options.public_key)?;
     let writer = Writer::start(&options.database, options.synchronous)?;
     let state = Data::new(State::new(verifier, writer));
-    let listener = listen("127.0.0.1:0".parse()?, 1024)?;
+    let listener = listen("127.0.0.1:0".parse()?, "the floor", 1024)?;
     let address = listener.local_addr()?;
     // As `broker/src/startup/serve.rs` has it by default.
     let server = HttpServer::new(move || {

@@ -13,6 +13,7 @@ use actix_web::web::{Bytes, BytesMut, Data};
 use futures::StreamExt;
 use segura_model::Class;
 
+use super::credential::ShownCredential;
 use crate::http::error::ApiError;
 use crate::http::gate::Place;
 use crate::http::limits::Edge;
@@ -23,6 +24,7 @@ pub(super) struct BodyRules {
     limit: usize,
     time: Duration,
     place: Option<Rc<Place>>,
+    credential: Option<ShownCredential>,
 }
 
 impl BodyRules {
@@ -46,10 +48,12 @@ impl BodyRules {
         }
         let edge = request.app_data::<Data<Edge>>();
         let time = edge.map_or(DEFAULT_TIME, |edge| edge.body_time);
-        Ok(Self { limit, time, place: request::place(request) })
+        let credential = ShownCredential::of(request)?;
+        Ok(Self { limit, time, place: request::place(request), credential })
     }
 
-    /// Read the body. Whoever is slow to send it has no place in the gate meanwhile.
+    /// Read the body. Whoever is slow to send it has no place in the gate meanwhile, and an
+    /// operator must still be one afterwards.
     pub(super) async fn read(&self, payload: Payload) -> Result<Bytes, ApiError> {
         let late = |_| bad("body-late", "the body did not arrive in time");
         if let Some(place) = &self.place {
@@ -58,6 +62,9 @@ impl BodyRules {
         let body = tokio::time::timeout(self.time, self.collect(payload)).await.map_err(late)??;
         if let Some(place) = &self.place {
             request::come_back(place)?;
+        }
+        if let Some(credential) = &self.credential {
+            credential.demand().await?;
         }
         Ok(body)
     }

@@ -6,6 +6,7 @@
 mod bearer;
 mod body;
 mod client_addr;
+mod credential;
 mod form;
 mod json;
 mod named;

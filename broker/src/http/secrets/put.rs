@@ -9,6 +9,7 @@ use crate::http::extract::{PathOfSecret, StrictJson};
 use crate::http::refused::refused;
 use crate::service::Origin;
 use crate::service::access::Operator;
+use crate::service::secrets::SecretWritten;
 
 /// A version has at most 1 MiB, and JSON writes a control character in six.
 const LIMIT: usize = 7 * 1024 * 1024;
@@ -21,6 +22,7 @@ pub(super) async fn secret_put(
     PathOfSecret(path): PathOfSecret,
     StrictJson(put): StrictJson<SecretPut, LIMIT>,
 ) -> Result<Json<SecretPutAnswer>, ApiError> {
-    let version = app.secrets.put(path.clone(), put, &operator, origin).await.map_err(refused)?;
-    Ok(Json(SecretPutAnswer { path, version }))
+    let written = app.secrets.put(path.clone(), put, &operator, origin).await.map_err(refused)?;
+    let SecretWritten { version, expires_at, expired, dropped } = written;
+    Ok(Json(SecretPutAnswer { path, version, expires_at, expired, dropped_fields: dropped }))
 }

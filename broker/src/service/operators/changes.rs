@@ -7,7 +7,7 @@ use segura_store::{BoxFuture, StoreError, StoredOperator, Tx};
 use segura_vault::OperatorTokens;
 use serde_json::json;
 
-use super::{LONGEST_LIFE, OperatorsError, SHORTEST_LIFE, USUAL_LIFE};
+use super::{LONGEST_LIFE, Namesake, OperatorsError, SHORTEST_LIFE, USUAL_LIFE};
 use crate::service::access::Operator;
 
 /// An operator to add.
@@ -68,14 +68,18 @@ pub(super) async fn remove(
     Ok(tx.record(&record)?)
 }
 
-/// Put an operator in the place of whoever has the name.
+/// Add an operator, in the place of whoever has the name if `namesake` says so.
 pub(super) async fn replace(
     tx: &mut Tx,
     new: StoredOperator,
+    namesake: Namesake,
     mut record: Record,
 ) -> Result<Operator, OperatorsError> {
     let before = tx.operator_find(&new.name).await?;
-    if before.is_some() {
+    if let Some(StoredOperator { role, expires_at, .. }) = before {
+        if namesake == Namesake::Refuse {
+            return Err(OperatorsError::Namesake { name: new.name, role, expires_at });
+        }
         tx.operator_remove(&new.name).await?;
     }
     tx.operator_add(&new).await?;

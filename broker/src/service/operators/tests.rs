@@ -7,7 +7,7 @@ use segura_model::policy::PolicyDraft;
 use segura_model::{Class, Classify, Clock, OperatorName, Role, SecretText};
 use segura_vault::SystemRandom;
 
-use super::{OperatorsError, recover};
+use super::{Namesake, OperatorsError, recover};
 use crate::service::access::{Operator, Permission};
 use crate::service::testing::{DEPLOY, World, origin, put_of};
 use crate::service::trust::policies::Run;
@@ -113,10 +113,18 @@ async fn every_change_is_in_the_ledger_with_who_made_it() {
 async fn recovery_makes_an_administrator_and_says_so() {
     let world = World::new().await;
     let (_, old) = world.operator(Role::Author).await;
-    for who in ["an-author", "somebody-new"] {
-        let made =
-            recover(&world.core.writer, &world.keyring, name(who), &*world.clock, &SystemRandom);
-        let made = made.await.unwrap();
+    let recover = |who, namesake| {
+        let (writer, keyring, clock) = (&world.core.writer, &world.keyring, &*world.clock);
+        recover(writer, keyring, name(who), namesake, clock, &SystemRandom)
+    };
+    let refused = recover("an-author", Namesake::Refuse).await.unwrap_err();
+    assert_eq!(refused.class().code, "operator-exists");
+    assert!(refused.to_string().contains("author, with a credential until"), "{refused}");
+    who(&world, &old).await.unwrap();
+    assert!(world.records(Event::OperatorRecover).await.is_empty());
+
+    for (who, namesake) in [("an-author", Namesake::Replace), ("somebody-new", Namesake::Refuse)] {
+        let made = recover(who, namesake).await.unwrap();
         let found = world.app.operators.authenticate(&made.token, origin()).await.unwrap();
         assert_eq!(found.role, Role::Admin);
     }

@@ -90,6 +90,37 @@ async fn a_write_keeps_what_it_does_not_mention_and_takes_away_what_it_names() {
 }
 
 #[tokio::test]
+async fn a_write_that_nobody_will_be_given_says_so() {
+    let world = World::new().await;
+    let put = async |expires_at, clear: &[MetaField]| {
+        let mut put = put_of(&[("value", "x")]);
+        (put.expires_at, put.clear) = (expires_at, clear.to_vec());
+        let written = world.app.secrets.put(path("a/b"), put, &world.admin, origin());
+        let written = written.await.unwrap();
+        (written.expires_at, written.expired)
+    };
+    let soon = NOON.plus(60);
+    assert_eq!(put(Some(soon), &[]).await, (Some(soon), false));
+    world.clock.advance(60);
+    assert_eq!(put(None, &[]).await, (Some(soon), true), "kept, and past by now");
+    assert_eq!(put(None, &[MetaField::ExpiresAt]).await, (None, false));
+}
+
+#[tokio::test]
+async fn fields_that_a_write_drops_are_told() {
+    let world = World::new().await;
+    let put = async |fields: &[(&str, &str)]| {
+        let put = put_of(fields);
+        let written = world.app.secrets.put(path("app/login"), put, &world.admin, origin());
+        written.await.unwrap().dropped.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let (user, password) = (("user", "u"), ("password", "canary"));
+    assert!(put(&[user, password, ("host", "h")]).await.is_empty(), "there was none before");
+    assert_eq!(put(&[password]).await, ["host", "user"]);
+    assert!(put(&[password, user]).await.is_empty());
+}
+
+#[tokio::test]
 async fn check_and_set_and_case_twins_are_conflicts() {
     let world = World::with_job().await;
     let secrets = &world.app.secrets;
@@ -99,7 +130,7 @@ async fn check_and_set_and_case_twins_are_conflicts() {
     assert_eq!(there.unwrap_err().class().code, "secret-version-conflict");
     let twin = secrets.put(path("App/login"), put.clone(), &world.admin, origin()).await;
     assert_eq!(twin.unwrap_err().class().code, "secret-case-twin");
-    assert_eq!(secrets.put(path("new"), put, &world.admin, origin()).await.unwrap(), 1);
+    assert_eq!(secrets.put(path("new"), put, &world.admin, origin()).await.unwrap().version, 1);
 }
 
 #[tokio::test]

@@ -35,7 +35,10 @@ impl TrustService {
         let entries = self.compile(drafts)?;
         if run == Run::Dry {
             let catalogue = Catalogue::stored(&self.core).await?;
-            return Ok(plan(catalogue, entries)?.into_iter().map(|step| step.applied).collect());
+            let dry = move || {
+                Ok(plan(catalogue, entries)?.into_iter().map(|step| step.applied).collect())
+            };
+            return self.rehearse(dry).await;
         }
         let record = self.core.record(Event::IssuerApply, Outcome::Changed, by.into(), origin);
         let author = by.name.to_string();

@@ -22,6 +22,7 @@ use segura_model::issuer::Audience;
 use segura_model::policy::PolicyError;
 use segura_model::{Class, Classify, DenialId, IssuerId, PolicyName};
 use segura_store::StoreError;
+use tokio::sync::Semaphore;
 
 use super::Core;
 use crate::net::IssuerFiles;
@@ -164,6 +165,8 @@ pub struct TrustService {
     audiences: Arc<[Audience]>,
     /// The files that an entry may name.
     files: IssuerFiles,
+    /// The turn of a dry run.
+    rehearsing: Arc<Semaphore>,
 }
 
 impl TrustService {
@@ -172,7 +175,23 @@ impl TrustService {
     pub fn new(core: Arc<Core>, urls: &[String], files: IssuerFiles) -> Self {
         // A URL too long for an audience is none.
         let audiences = urls.iter().filter_map(|url| url.parse().ok()).collect();
-        Self { core, audiences, files }
+        Self { core, audiences, files, rehearsing: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Compute what an apply would do. A thousand files take a while: the event loop has no
+    /// part in it, and one runs at a time, as it is with those that the writer does.
+    async fn rehearse<T: Send + 'static>(
+        &self,
+        plan: impl FnOnce() -> Result<T, TrustError> + Send + 'static,
+    ) -> Result<T, TrustError> {
+        let turn = Arc::clone(&self.rehearsing).acquire_owned().await;
+        let turn = turn.map_err(|_| StoreError::Stopped)?;
+        let planned = tokio::task::spawn_blocking(move || {
+            // Until it is done, also when nobody waits for it any more.
+            let _turn = turn;
+            plan()
+        });
+        planned.await.map_err(|_| StoreError::Stopped)?
     }
 }
 

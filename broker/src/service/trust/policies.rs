@@ -37,7 +37,10 @@ impl TrustService {
         check_count(drafts.len())?;
         if run == Run::Dry {
             let catalogue = Catalogue::stored(&self.core).await?;
-            return Ok(plan(&catalogue, drafts)?.into_iter().map(|step| step.applied).collect());
+            let dry = move || {
+                Ok(plan(&catalogue, drafts)?.into_iter().map(|step| step.applied).collect())
+            };
+            return self.rehearse(dry).await;
         }
         let record = self.core.record(Event::PolicyApply, Outcome::Changed, by.into(), origin);
         let author = by.name.to_string();

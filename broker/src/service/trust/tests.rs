@@ -295,3 +295,30 @@ async fn an_entry_names_files_of_the_listed_folders_only() {
     let inside = json!({ "jwks_file": "/etc/segura/issuers/cluster.jwks" });
     apply(inside, Run::Real).await.unwrap();
 }
+
+#[test]
+fn a_dry_run_is_computed_beside_the_event_loop_and_one_at_a_time() {
+    let broker = tokio::runtime::Runtime::new().unwrap();
+    let world = broker.block_on(World::with_job());
+    let dry = || {
+        let drafts = PolicyDraft::parse_documents(DEPLOY).unwrap();
+        world.app.trust.policies_apply(drafts, Run::Dry, &world.admin, origin())
+    };
+    // A worker that may compute one thing beside its event loop, and computes another.
+    let mut worker = tokio::runtime::Builder::new_current_thread();
+    let worker = worker.enable_all().max_blocking_threads(1).build().unwrap();
+    worker.block_on(async {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let other = tokio::task::spawn_blocking(move || held.recv());
+        let (mut first, mut second) = (Box::pin(dry()), Box::pin(dry()));
+        let soon = std::time::Duration::from_millis(300);
+        assert!(tokio::time::timeout(soon, &mut first).await.is_err(), "not on the event loop");
+        assert!(tokio::time::timeout(soon, &mut second).await.is_err());
+        assert_eq!(world.app.trust.rehearsing.available_permits(), 0);
+        release.send(()).unwrap();
+        other.await.unwrap().unwrap();
+        for planned in [first.await, second.await] {
+            assert_eq!(planned.unwrap()[0].change, Change::Unchanged);
+        }
+    });
+}

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf, absolute};
 
-use segura_broker::config::{self, Config};
+use segura_broker::config::{self, Config, Problem};
+use segura_model::{Clock, SystemClock};
 use segura_plugins::Env;
 
 use super::Args;
@@ -19,10 +20,13 @@ pub(crate) struct Plan {
     pub(crate) new_file: Option<String>,
     /// The settings.
     pub(crate) config: Config,
+    /// What callers will not like about the certificate that the settings name.
+    certificate: Vec<Problem>,
 }
 
 impl Plan {
-    /// Settle the settings.
+    /// Settle the settings. A certificate that no server could show is an error: once
+    /// something was made, it would be found by the server that does not start.
     pub(crate) fn new(args: &Args, context: &Context) -> Result<Self, CliError> {
         let path = absolute(&args.config)
             .map_err(|source| CliError::Read { path: args.config.clone(), source })?;
@@ -34,21 +38,25 @@ impl Plan {
                 ));
             }
             let config = settings::load(Some(&path), context, &[])?;
-            return Ok(Self { path, new_file: None, config });
+            return Self::of(path, None, config);
         }
         let mut chosen = chosen(args)?;
         chosen.extend(defaults(&chosen, context, &path));
         let config = settings::load(None, context, &chosen)?;
         let toml: Vec<(&str, toml::Value)> =
             chosen.iter().map(|(name, value)| (name.as_str(), toml_value(name, value))).collect();
-        Ok(Self { path, new_file: Some(config::template(&toml)), config })
+        Self::of(path, Some(config::template(&toml)), config)
     }
-}
 
-impl Plan {
+    fn of(path: PathBuf, new_file: Option<String>, config: Config) -> Result<Self, CliError> {
+        let certificate = config.look_at_certificate(SystemClock.now())?;
+        Ok(Self { path, new_file, config, certificate })
+    }
+
     /// What is mostly not meant.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.config.warnings().iter().map(ToString::to_string).collect()
+        let warnings = self.config.warnings();
+        warnings.iter().chain(&self.certificate).map(ToString::to_string).collect()
     }
 }
 
@@ -73,9 +81,10 @@ fn chosen(args: &Args) -> Result<Vec<(String, String)>, CliError> {
     }
     for (name, value) in &mut chosen {
         if is_path(name) {
-            let full = absolute(&*value)
-                .map_err(|source| CliError::Read { path: PathBuf::from(&*value), source })?;
-            *value = full.display().to_string();
+            *value = full(value)?;
+        } else if is_paths(name) {
+            let all: Result<Vec<_>, _> = value.split(',').map(str::trim).map(full).collect();
+            *value = all?.join(",");
         }
     }
     Ok(chosen)
@@ -104,6 +113,16 @@ fn defaults(
 
 fn is_path(name: &str) -> bool {
     name == "server.data_dir" || name.ends_with("_file")
+}
+
+fn is_paths(name: &str) -> bool {
+    name.ends_with("_files")
+}
+
+fn full(path: &str) -> Result<String, CliError> {
+    let full = absolute(path);
+    let full = full.map_err(|source| CliError::Read { path: PathBuf::from(path), source })?;
+    Ok(full.display().to_string())
 }
 
 /// A flag's text as the file has it: lists as lists, numbers as numbers.
@@ -154,7 +173,10 @@ mod tests {
 
         let again = plan(&line, MapEnv::default()).unwrap();
         assert!(again.new_file.is_none());
-        assert_eq!(format!("{:?}", again.config), format!("{:?}", made.config));
+        let mut read = again.config.clone();
+        assert!(read.database_setting.to_string().contains(file.to_str().unwrap()));
+        read.database_setting = made.config.database_setting.clone();
+        assert_eq!(format!("{read:?}"), format!("{:?}", made.config));
         assert_eq!(again.config.server.urls.len(), 2);
         assert_eq!(again.config.limits.queue, 7);
         assert_eq!(again.config.server.data_dir, directory.path().join("segura-data"));

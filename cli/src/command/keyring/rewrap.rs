@@ -1,6 +1,6 @@
 //! `segura keyring rewrap`: another guard.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
 use segura_broker::config::GuardSource;
@@ -48,8 +48,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     let config = args.file.load(context)?;
     let NewGuard { new_key_file, new_passphrase_file } = args.guard;
     let (to, setting, path) = match (new_key_file, new_passphrase_file) {
-        (Some(path), _) => (GuardSource::KeyFile(path.clone()), "guard.key_file", path),
+        (Some(path), _) => {
+            let path = full(&path)?;
+            (GuardSource::KeyFile(path.clone()), "guard.key_file", path)
+        }
         (None, Some(path)) => {
+            let path = full(&path)?;
             (GuardSource::PassphraseFile(path.clone()), "guard.passphrase_file", path)
         }
         (None, None) => unreachable!("the parser demands one of them"),
@@ -71,4 +75,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
             path.display()
         )
     })
+}
+
+/// From the root on: in the settings it would count from their own folder.
+fn full(path: &Path) -> Result<PathBuf, CliError> {
+    absolute(path).map_err(|source| CliError::Read { path: path.to_owned(), source })
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use segura_model::api::{FieldValues, MetaField, SecretPut};
+use segura_model::api::{FieldValues, MetaField, SecretPut, SecretPutAnswer};
 use segura_model::name::Owner;
 use segura_model::{Clock, Seconds, SecretPath, SecretText, SystemClock, Tag, Timestamp};
 
@@ -14,8 +14,9 @@ use crate::{moment, print};
 /// Write a new version; without FIELD=…, standard input becomes the field `value`.
 ///
 /// A value of one line loses its final line break; text of several lines is kept as it
-/// is. The fields replace those of the version before; owner, tags, maximum age and expiry
-/// are kept unless they are given, or taken away with --clear.
+/// is. The fields replace those of the version before: write all of them at once, what is
+/// left out is dropped and warned about. Owner, tags, maximum age and expiry are kept unless
+/// they are given, or taken away with --clear.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   printf %s \"$NEW\" | segura secret put db/prod/password
@@ -62,7 +63,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
              machine and the shell's history see it: use `{field}=@FILE` or `{field}=-`"
         ));
     }
-    if args.expires_at.is_some_and(|at| at <= SystemClock.now()) {
+    let past = args.expires_at.is_some_and(|at| at <= SystemClock.now());
+    if past {
         print::warning("--expires-at is past: no job will be given this version");
     }
     // Before a value is typed: without a credential it would be typed for nothing.
@@ -79,7 +81,59 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
         expected_version: args.expected_version,
     };
     let answer = context.block_on(operator.secret_put(&args.path, &secret))?;
+    let expired = expired(&answer).filter(|_| !past);
+    for warning in expired.into_iter().chain(dropped(&answer)) {
+        print::warning(&warning);
+    }
     print::result(context.format(), &answer, |answer| {
         format!("{} is now at version {}", answer.path, answer.version)
     })
+}
+
+/// An expiry that was kept, and makes the new version as dead as the old one.
+fn expired(answer: &SecretPutAnswer) -> Option<String> {
+    let at = answer.expires_at.filter(|_| answer.expired)?;
+    Some(format!(
+        "{} expired at {at} and this version does not change that: no job is given it; move the \
+         expiry with --expires-at, or take it away with --clear expires_at",
+        answer.path
+    ))
+}
+
+/// Fields that are gone, and where they are still.
+fn dropped(answer: &SecretPutAnswer) -> Option<String> {
+    let names: Vec<_> = answer.dropped_fields.iter().map(ToString::to_string).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "the version before had the fields {} too, and this one has not: a job that wants one \
+             is refused. Fields are replaced together: to keep them, put all of them in one command; \
+             `segura secret get {} --field NAME --version N` reads one of an older version",
+            names.join(", "),
+            answer.path
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(more: &str) -> SecretPutAnswer {
+        serde_json::from_str(&format!(r#"{{"path":"db/app","version":4{more}}}"#)).unwrap()
+    }
+
+    #[test]
+    fn an_expiry_that_is_past_is_warned_about_with_the_way_out() {
+        assert!(expired(&answer("")).is_none(), "also of an older server");
+        assert!(expired(&answer(r#","expires_at":99999999999,"expired":false"#)).is_none());
+        let told = expired(&answer(r#","expires_at":1,"expired":true"#)).unwrap();
+        assert!(told.contains("--expires-at") && told.contains("--clear expires_at"), "{told}");
+    }
+
+    #[test]
+    fn dropped_fields_are_named() {
+        assert!(dropped(&answer("")).is_none());
+        let told = dropped(&answer(r#","dropped_fields":["host","user"]"#)).unwrap();
+        assert!(told.contains("host, user") && told.contains("db/app --field"), "{told}");
+    }
 }

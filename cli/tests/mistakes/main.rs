@@ -1,6 +1,10 @@
 //! Mistakes of a tired person, made with the real binary and without a broker: what is
 //! said, to whom, with which exit code, and what is left alone.
 
+mod certificate;
+mod paths;
+mod start;
+
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -8,13 +12,14 @@ use serde_json::Value;
 const TOKEN: &str = "sgo_Ze2vQB6QFWjlLAadSYbxrt6p5GI5JAkOoPqGaqntTPZ1WD5yN";
 
 fn segura(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_segura"))
-        .env_clear()
-        .env("SEGURA_URL", "http://127.0.0.1:9")
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program starts")
+    command(arguments).output().expect("the program starts")
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_segura"));
+    command.env_clear().env("SEGURA_URL", "http://127.0.0.1:9").args(arguments);
+    command.stdin(Stdio::null());
+    command
 }
 
 /// What was said on standard error; nothing may stand on standard output.
@@ -167,6 +172,23 @@ fn init_on_a_finished_database_takes_no_guard_but_the_one_that_opens_it() {
     let right = segura(&right.concat().iter().map(String::as_str).collect::<Vec<_>>());
     assert!(right.status.success(), "{right:?}");
     assert!(folder.path().join("second/segura.toml").exists(), "the settings alone");
+}
+
+#[test]
+fn recovery_takes_nobodys_name_unless_it_is_told_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (config, token) = (path("segura.toml"), path("new.token"));
+    let made = segura(&["init", "--url=https://segura.example:8443", "--config", &config]);
+    assert!(made.status.success(), "{made:?}");
+    let recover =
+        ["operator", "recover", "admin", "--config", &config, "--credential-file", &token];
+    let told = refused(&recover, 5);
+    assert!(told.contains("`admin` already: admin, with a credential until"), "{told}");
+    assert!(told.contains("help: give --replace"), "{told}");
+    assert!(!folder.path().join("new.token").exists(), "nothing is left behind");
+    let replaced = segura(&[&recover[..], &["--replace"]].concat());
+    assert!(replaced.status.success(), "{replaced:?}");
 }
 
 #[test]
