@@ -4,6 +4,7 @@
 //! The order is the same everywhere: flag, then variable, then what `segura login`
 //! stored. A stored credential goes only to the URL it was stored for.
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +34,11 @@ pub(crate) fn environment() -> MapEnv {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         }),
     )
+}
+
+/// The `PATH` of this process, which a child has from it; text or not.
+pub(crate) fn search_path() -> Option<OsString> {
+    std::env::vars_os().find(|(name, _)| name == "PATH").map(|(_, path)| path)
 }
 
 impl Context {

@@ -127,6 +127,7 @@ impl CliError {
             Self::Local(LocalError::Start(error)) | Self::Start(error) => {
                 return start_hint(error);
             }
+            Self::Exec(ExecError::Program(error)) => return error.hint(),
             Self::Exec(ExecError::Bindings { place, fault: WantedError::Arrow(line) })
                 if place.starts_with("--secret") && !line.contains('>') =>
             {

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{Format, Table, advice, note};
 use crate::error::CliError;
+use crate::exec::ExecError;
 
 /// Say why a command failed, and the exit code that its kind has.
 pub(crate) fn failure(error: &CliError, format: Format) -> ExitCode {
@@ -26,6 +27,7 @@ pub(crate) fn failure(error: &CliError, format: Format) -> ExitCode {
     }
     ExitCode::from(match error {
         CliError::Cancelled => CANCELLED,
+        CliError::Exec(ExecError::Program(error)) => error.exit_code(),
         other => other.class().kind.exit_code(),
     })
 }
