@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::id::DenialId;
 use crate::issuer::{Audience, IssuerDraft, IssuerEntry};
 use crate::name::{IssuerId, PolicyName};
-use crate::policy::{PolicyDraft, Trace};
+use crate::policy::{PolicyDraft, Standing, Trace};
 use crate::secret::{self, SecretText};
 use crate::wanted::WantedSecret;
 
@@ -97,7 +97,9 @@ pub struct AppliedPolicy {
     pub policy: PolicyName,
     /// What was done.
     pub change: Change,
-    /// Why it grants nothing yet; `None` if it does.
+    /// Whether it is in force now.
+    pub state: Standing,
+    /// Why it grants nothing yet; `None` if it is not pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<String>,
     /// What its author should know.
@@ -117,7 +119,9 @@ pub struct PolicyList {
 pub struct PolicyView {
     /// As its author wrote it.
     pub draft: PolicyDraft,
-    /// Why it grants nothing yet; `None` if it does.
+    /// Whether it is in force now.
+    pub state: Standing,
+    /// Why it grants nothing yet; `None` if it is not pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<String>,
     /// When it was last written.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use segura_model::PolicyName;
 use segura_model::api::{AppliedPolicy, ApplyQuery, PoliciesAnswer, PoliciesPut};
-use segura_model::policy::PolicyDraft;
+use segura_model::policy::{PolicyDraft, Standing};
 
 use crate::command::issuer::change_word;
 use crate::context::Context;
@@ -70,9 +70,12 @@ fn words(answer: &PoliciesAnswer) -> String {
     let line = |policy: &AppliedPolicy| {
         let name = &policy.policy;
         let change = change_word(policy.change, answer.dry_run);
-        let pending =
-            if policy.pending.is_some() { " (pending: it grants nothing yet)" } else { "" };
-        format!("policy {name} {change}{pending}")
+        let state = match policy.state {
+            Standing::Active => "",
+            Standing::Expired => " (expired: it grants nothing)",
+            Standing::Pending => " (pending: it grants nothing yet)",
+        };
+        format!("policy {name} {change}{state}")
     };
     answer.policies.iter().map(line).collect::<Vec<_>>().join("\n")
 }
