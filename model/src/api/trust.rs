@@ -201,10 +201,23 @@ pub struct DenialAnswer {
     pub denial: DenialId,
     /// What the ledger has of it.
     pub record: Record,
+    /// Why, where it was not the policies: each with what to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<DenialReason>,
     /// Every policy and every check, if it came that far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     pub trace: Option<Trace>,
+}
+
+/// One reason of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DenialReason {
+    /// What was wrong.
+    pub what: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
 }
 
 /// `POST /api/v2/whoami`.
