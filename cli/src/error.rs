@@ -79,6 +79,12 @@ pub(crate) enum CliError {
         #[source]
         source: io::Error,
     },
+    #[error("the stored login, {}, cannot be read", path.display())]
+    StoredLogin {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("cannot write to standard output")]
     Stdout {
         #[source]
@@ -124,6 +130,12 @@ impl CliError {
             }
             Self::Local(LocalError::GuardMissing(_)) => GUARD.to_owned(),
             Self::Sdk(error) => return sdk_hint(error),
+            Self::StoredLogin { .. } => {
+                "let its owner run this, or do without it: name the broker \
+                 with --url or SEGURA_URL and the token with --token-file or SEGURA_TOKEN_FILE; \
+                 XDG_CONFIG_HOME names another folder"
+                    .to_owned()
+            }
             Self::Local(LocalError::Start(error)) | Self::Start(error) => {
                 return start_hint(error);
             }
@@ -151,7 +163,9 @@ impl Classify for CliError {
         match self {
             Self::Cancelled => Class::bad_request("cancelled"),
             Self::Config(error) => error.class(),
-            Self::CredentialsUnreadable { .. } => Class::bad_request("credentials-unreadable"),
+            Self::CredentialsUnreadable { .. } | Self::StoredLogin { .. } => {
+                Class::bad_request("credentials-unreadable")
+            }
             Self::EmptyToken { .. } => Class::bad_request("token-empty"),
             Self::Exec(error) => error.class(),
             Self::FileTooLarge { .. } => Class::too_large("file-too-large"),

@@ -214,6 +214,34 @@ fn a_data_directory_that_cannot_be_used_is_a_setting_to_correct() {
 }
 
 #[test]
+fn a_command_that_needs_no_login_reads_none() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("segura");
+    std::fs::create_dir(&folder).expect("made");
+    std::fs::write(folder.join("credentials.toml"), "no = TOML of ours").expect("written");
+    let token = home.path().join("token");
+    std::fs::write(&token, TOKEN).expect("written");
+    let token = token.display().to_string();
+    let with = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_segura"))
+            .env_clear()
+            .env("XDG_CONFIG_HOME", home.path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program starts")
+    };
+    assert!(with(&["policy", "schema"]).status.success());
+    // Nobody listens there: it came as far as that.
+    let all = ["operator", "ls", "--url", "http://127.0.0.1:9", "--timeout", "1s"];
+    let given = with(&[&all[..], &["--token-file", &token]].concat());
+    assert_eq!(given.status.code(), Some(7), "{given:?}");
+    let needed = with(&all);
+    let told = String::from_utf8_lossy(&needed.stderr).into_owned();
+    assert!(needed.status.code() != Some(7) && told.contains("credentials.toml"), "{told}");
+}
+
+#[test]
 fn help_for_a_reader_that_has_gone_is_no_failure() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);

@@ -1,7 +1,7 @@
 //! `segura logout`: forget a stored credential.
 
 use crate::context::Context;
-use crate::credentials;
+use crate::credentials::{self, Credentials};
 use crate::error::CliError;
 use crate::print;
 
@@ -17,7 +17,7 @@ pub(crate) struct Args {}
 /// Run `segura logout`.
 pub(crate) fn run(_args: Args, context: &Context) -> Result<(), CliError> {
     let path = credentials::path(&context.env)?;
-    let mut stored = context.stored()?;
+    let mut stored = Credentials::load(&path)?;
     let named = context.globals.url.clone();
     let url = named.or_else(|| stored.current().map(|login| login.url.clone()));
     match url {

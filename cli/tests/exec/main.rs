@@ -69,6 +69,26 @@ fn a_value_reaches_the_child_and_is_hidden_in_both_outputs() {
 }
 
 #[test]
+fn a_login_that_cannot_be_read_stops_no_job_that_is_given_all_it_needs() {
+    let broker = Fake::with_value(VALUE);
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join(".config/segura");
+    std::fs::create_dir_all(&folder).expect("made");
+    let login = folder.join("credentials.toml");
+    // As unreadable for root as for others.
+    std::os::unix::fs::symlink(&login, &login).expect("made");
+
+    let given = run(exec(&broker, "a > P").env("HOME", home.path()).args(["sh", "-c", "echo $P"]));
+    assert_eq!((given.code, given.out.as_str(), given.err.as_str()), (0, "***\n", ""));
+
+    let mut needed = exec(&broker, "a > P");
+    let needed = run(needed.arg("true").env("HOME", home.path()).env_remove("SEGURA_URL"));
+    let told = format!("error: the stored login, {}, cannot be read", login.display());
+    assert!(needed.code == 2 && needed.err.starts_with(&told), "{}", needed.err);
+    assert!(needed.err.contains("help: ") && needed.err.contains("SEGURA_URL"), "{}", needed.err);
+}
+
+#[test]
 fn a_lost_answer_is_asked_for_again_with_the_same_key() {
     let broker = Fake::with_value(VALUE);
     broker.next(Instead::Lose);
