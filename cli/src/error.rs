@@ -85,6 +85,11 @@ pub(crate) enum CliError {
         #[source]
         source: io::Error,
     },
+    #[error("cannot write to standard error")]
+    Stderr {
+        #[source]
+        source: io::Error,
+    },
     #[error("cannot write to standard output")]
     Stdout {
         #[source]
@@ -188,6 +193,7 @@ impl Classify for CliError {
             Self::Runtime { .. } => Class::internal("runtime"),
             Self::Sdk(error) => error.class(),
             Self::Start(error) => error.class(),
+            Self::Stderr { .. } => Class::internal("stderr"),
             Self::Stdout { .. } => Class::internal("stdout"),
             Self::Usage(_) => Class::bad_request("usage"),
             Self::Write { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
