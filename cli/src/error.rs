@@ -10,6 +10,7 @@ use segura_broker::config::ConfigErrors;
 use segura_broker::dev::{DevError, MintError};
 use segura_broker::local::LocalError;
 use segura_broker::startup::StartError;
+use segura_model::policy::PolicyFileError;
 use segura_model::wanted::WantedError;
 use segura_model::{Class, Classify};
 use segura_sdk::SdkError;
@@ -35,6 +36,8 @@ pub(crate) enum CliError {
     Exec(#[from] ExecError),
     #[error("{} is larger than {limit} bytes", shown(path))]
     FileTooLarge { path: PathBuf, limit: u64 },
+    #[error("{name}: {why}")]
+    IssuerFile { name: String, why: String },
     #[error("the ledger does not verify: {problems} problem(s), listed above")]
     LedgerBroken { problems: usize },
     #[error("the log cannot be set up")]
@@ -53,6 +56,8 @@ pub(crate) enum CliError {
     Local(#[from] LocalError),
     #[error(transparent)]
     Mint(#[from] MintError),
+    #[error("{name}: {fault}")]
+    PolicyFile { name: String, fault: PolicyFileError },
     #[error("{} can be read by others: its mode must be 0600", path.display())]
     ReadableByOthers { path: PathBuf },
     #[error("cannot read {}", shown(path))]
@@ -174,6 +179,7 @@ impl Classify for CliError {
             Self::EmptyToken { .. } => Class::bad_request("token-empty"),
             Self::Exec(error) => error.class(),
             Self::FileTooLarge { .. } => Class::too_large("file-too-large"),
+            Self::IssuerFile { .. } => Class::bad_request("issuer-file-malformed"),
             Self::LedgerBroken { .. } => Class::conflict("ledger-broken"),
             Self::Logger(_) => Class::internal("logger"),
             Self::NoHome => Class::bad_request("no-home"),
@@ -184,6 +190,7 @@ impl Classify for CliError {
             Self::Dev(error) => error.class(),
             Self::Local(error) => error.class(),
             Self::Mint(error) => error.class(),
+            Self::PolicyFile { fault, .. } => fault.class(),
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 // Not "not there", 6: that is what the broker says of a secret.
                 Class::bad_request("file-not-found")

@@ -38,9 +38,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
     let (mut policies, mut places) = (Vec::new(), Vec::new());
     for document in documents::read(&args.files)? {
-        let drafts = PolicyDraft::parse_documents(&document.text);
-        let refusal = |error| CliError::Usage(format!("{}: {error}", document.name));
-        let drafts = drafts.map_err(refusal)?;
+        let drafts = PolicyDraft::parse_documents(&document.text)
+            .map_err(|fault| CliError::PolicyFile { name: document.name.clone(), fault })?;
         places.extend(drafts.iter().map(|draft| (draft.policy.clone(), document.name.clone())));
         policies.extend(drafts);
     }
