@@ -24,7 +24,6 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Print the certificate, PEM, and its fingerprint
     Show(ShowArgs),
 }
 

@@ -21,7 +21,8 @@ use crate::print;
 ///
 /// The job proves who it is with its CI platform's identity token. The values are in
 /// the environment of the command only, hidden in its output, and the session ends
-/// with it. The exit code is the command's.
+/// with it. The exit code is the command's: 126 or 127 if it cannot run or is not there,
+/// which is looked at before the token is spent. All others of `segura` are below 8.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   segura exec --secret 'db/prod/password > DB_PASSWORD' -- ./deploy.sh

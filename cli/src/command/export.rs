@@ -31,7 +31,8 @@ use crate::print::{self, Format};
 /// Hand secrets to the later steps of a GitHub job.
 ///
 /// For the action `segura-security/action`. Prefer `segura exec`, which gives them to
-/// one command instead of to every later step.
+/// one command instead of to every later step. What the runner must hide is written to
+/// standard output, with --json to standard error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   segura export --to env --secret 'db/prod/password > DB_PASSWORD' --session-file $RUNNER_TEMP/session
