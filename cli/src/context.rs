@@ -4,6 +4,8 @@
 //! The order is the same everywhere: flag, then variable, then what `segura login`
 //! stored. A stored credential goes only to the URL it was stored for.
 
+mod used;
+
 use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::future::Future;

@@ -13,6 +13,7 @@ use segura_broker::startup::StartError;
 use segura_model::policy::PolicyFileError;
 use segura_model::wanted::WantedError;
 use segura_model::{Class, Classify};
+use segura_plugins::{PlatformError, TokenShapeError};
 use segura_sdk::SdkError;
 use segura_store::StoreError;
 
@@ -122,6 +123,9 @@ impl CliError {
             Self::NoToken { .. } => "name a file that holds one with --token-file or \
                  SEGURA_TOKEN_FILE, or store one with `segura login`"
                 .to_owned(),
+            Self::NotText { .. } => "name the file that was meant; what is not text is stored \
+                 encoded, as `base64 -w0` does it"
+                .to_owned(),
             Self::NotAnOperator { .. } => "an operator's credential is one line, `sgo_…`, as \
                  `segura init`, `operator add` and `operator rotate` give it"
                 .to_owned(),
@@ -149,6 +153,10 @@ impl CliError {
             Self::Local(LocalError::Start(error)) | Self::Start(error) => {
                 return start_hint(error);
             }
+            Self::Exec(ExecError::Platform(PlatformError::NotAToken {
+                why: TokenShapeError::Empty,
+                ..
+            })) => "did the step that should have written it fail?".to_owned(),
             Self::Exec(ExecError::Program(error)) => return error.hint(),
             Self::Exec(ExecError::Bindings { place, fault: WantedError::Arrow(line) })
                 if place.starts_with("--secret") && !line.contains('>') =>

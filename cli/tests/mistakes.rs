@@ -214,6 +214,27 @@ fn a_data_directory_that_cannot_be_used_is_a_setting_to_correct() {
 }
 
 #[test]
+fn the_file_that_a_variable_named_is_told_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let empty = folder.path().join("job.token");
+    std::fs::write(&empty, "").expect("written");
+    let told = |variable: &str, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_segura"));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env(variable, &empty);
+        let output = command.args(arguments).stdin(Stdio::null()).output().expect("it starts");
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let list = ["operator", "ls", "--url", "https://127.0.0.1:9"];
+    let named = told("SEGURA_TOKEN_FILE", &list);
+    assert!(named.contains("SEGURA_TOKEN_FILE names that file"), "{named}");
+    let named = told("SEGURA_CA_CERT", &["ca", "show", "--url", "https://127.0.0.1:9"]);
+    assert!(named.contains("job.token are trusted here (SEGURA_CA_CERT)"), "{named}");
+    let exec = ["exec", "--url", "https://127.0.0.1:9", "--secret", "a > P", "--", "true"];
+    let named = told("SEGURA_TOKEN_FILE", &exec);
+    assert!(named.contains("it is empty\nhelp: did the step"), "{named}");
+}
+
+#[test]
 fn a_command_that_needs_no_login_reads_none() {
     let home = tempfile::tempdir().expect("a folder");
     let folder = home.path().join("segura");
