@@ -47,42 +47,26 @@ pub(crate) struct Globals {
     pub(crate) json: bool,
 }
 
-/// The commands.
+/// The commands. A variant has no words of its own, here and below: they would stand in
+/// the help for all that its arguments' type says, and not only for the first line.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Read and check the ledger
     Audit(audit::Args),
-    /// The broker's certificate authority
     Ca(ca::Args),
-    /// The server's configuration file
     Config(config::Args),
-    /// A CI world on this machine, to try things in
     Dev(dev::Args),
-    /// Run a command with the secrets this job may have
     Exec(exec::Args),
-    /// Hand secrets to the later steps of a GitHub job
     Export(export::Args),
-    /// Prepare a data directory, a certificate authority and the first operator
     Init(init::Args),
-    /// Who may vouch for a workload
     Issuer(issuer::Args),
-    /// The keys that all others hang on, and what guards them
     Keyring(keyring::Args),
-    /// Store an operator's credential for later calls
     Login(login::Args),
-    /// Forget the stored credential
     Logout(logout::Args),
-    /// The people and scripts that administer
     Operator(operator::Args),
-    /// Trust policies: which workload may have what
     Policy(policy::Args),
-    /// The vault: secrets in numbered versions
     Secret(secret::Args),
-    /// Run the broker
     Server(server::Args),
-    /// The stays of workloads
     Session(session::Args),
-    /// Print what the broker makes of this job's identity token
     Whoami(whoami::Args),
 }
 
@@ -119,6 +103,26 @@ mod tests {
             let help = command.render_long_help().to_string();
             let example = help.split("Example:\n").nth(1).unwrap_or_default();
             assert!(example.contains(&name), "`{name} --help` lacks an example:\n{help}");
+        }
+    }
+
+    #[test]
+    fn a_help_tells_all_that_is_written_of_its_command() {
+        let all = all();
+        for (name, words) in [
+            ("segura exec", "126 or 127"),
+            ("segura secret put", "standard input"),
+            ("segura policy pin", "taken over"),
+            ("segura init", "without a port"),
+            ("segura operator add", "auditor, reads"),
+            ("segura ca show", "Compare the fingerprint"),
+        ] {
+            let (_, command) = all.iter().find(|(known, _)| known == name).unwrap();
+            let help = command.clone().render_long_help().to_string();
+            assert!(help.contains(words), "`{name} --help` does not say `{words}`:\n{help}");
+        }
+        for (name, command) in all {
+            assert!(command.get_about().is_some(), "`{name}` has no line in the list");
         }
     }
 

@@ -4,6 +4,10 @@
 //! The order is the same everywhere: flag, then variable, then what `segura login`
 //! stored. A stored credential goes only to the URL it was stored for.
 
+mod used;
+
+use std::cell::OnceCell;
+use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +27,7 @@ use crate::print::{self, Format};
 pub(crate) struct Context {
     pub(crate) env: MapEnv,
     pub(crate) globals: Globals,
+    stored: OnceCell<Credentials>,
 }
 
 /// The environment of this process. Variables that are not UTF-8 are left out: no
@@ -35,9 +40,14 @@ pub(crate) fn environment() -> MapEnv {
     )
 }
 
+/// The `PATH` of this process, which a child has from it; text or not.
+pub(crate) fn search_path() -> Option<OsString> {
+    std::env::vars_os().find(|(name, _)| name == "PATH").map(|(_, path)| path)
+}
+
 impl Context {
     pub(crate) fn new(env: MapEnv, globals: Globals) -> Self {
-        Self { env, globals }
+        Self { env, globals, stored: OnceCell::new() }
     }
 
     /// How to write results.
@@ -47,12 +57,12 @@ impl Context {
 
     /// A client without a token: deliveries, exchanges, and what is public.
     pub(crate) fn client(&self) -> Result<Client, CliError> {
-        Ok(Client::new(&self.client_options(&self.stored()?)?)?)
+        Ok(Client::new(&self.client_options()?)?)
     }
 
     /// The same, and the options it was made with.
     pub(crate) fn client_and_options(&self) -> Result<(Client, ClientOptions), CliError> {
-        let options = self.client_options(&self.stored()?)?;
+        let options = self.client_options()?;
         Ok((Client::new(&options)?, options))
     }
 
@@ -67,16 +77,16 @@ impl Context {
     }
 
     fn operator_within(&self, timeout: Option<Duration>) -> Result<Operator, CliError> {
-        let stored = self.stored()?;
-        let mut options = self.client_options(&stored)?;
+        let mut options = self.client_options()?;
         options.timeout = options.timeout.max(timeout.unwrap_or_default());
-        let token = self.operator_token(&stored, &options.url)?;
+        let token = self.operator_token(&options.url)?;
         Ok(Client::new(&options)?.operator(token))
     }
 
-    /// Whether a broker is named, by flag, variable or login.
-    pub(crate) fn knows_broker(&self) -> Result<bool, CliError> {
-        Ok(self.url(&self.stored()?).is_some())
+    /// Whether a broker is named, by flag, variable or login. A login that cannot be read
+    /// names none.
+    pub(crate) fn knows_broker(&self) -> bool {
+        self.url().is_ok_and(|url| url.is_some())
     }
 
     /// The token file that was named: by flag, then by variable.
@@ -85,10 +95,15 @@ impl Context {
         flag.or_else(|| self.env.filled("SEGURA_TOKEN_FILE").map(PathBuf::from))
     }
 
-    /// The stored credentials; none are stored for a user without a home.
-    pub(crate) fn stored(&self) -> Result<Credentials, CliError> {
-        credentials::path(&self.env)
-            .map_or_else(|_| Ok(Credentials::default()), |path| Credentials::load(&path))
+    /// The stored credentials; none are stored for a user without a home. Read when first
+    /// needed: a job that is given all it needs is not stopped by a home of somebody else.
+    fn stored(&self) -> Result<&Credentials, CliError> {
+        if let Some(stored) = self.stored.get() {
+            return Ok(stored);
+        }
+        let stored = credentials::path(&self.env)
+            .map_or_else(|_| Ok(Credentials::default()), |path| Credentials::load(&path))?;
+        Ok(self.stored.get_or_init(|| stored))
     }
 
     /// Run a client's future. One thread: a call waits for one answer.
@@ -120,10 +135,10 @@ impl Context {
     }
 
     /// Where the broker is, by flag, variable or login.
-    fn client_options(&self, stored: &Credentials) -> Result<ClientOptions, CliError> {
-        let url = self.url(stored).ok_or(CliError::NoUrl)?;
+    fn client_options(&self) -> Result<ClientOptions, CliError> {
+        let url = self.url()?.ok_or(CliError::NoUrl)?;
         let mut options = ClientOptions::new(url);
-        options.ca_pem = self.ca_pem(stored, &options.url)?;
+        options.ca_pem = self.ca_pem(&options.url)?;
         options.proxy = ProxySettings::from_vars(|name| self.env.var(name));
         options.timeout = self.timeout()?;
         options.patience = options.timeout;
@@ -148,26 +163,39 @@ impl Context {
         }
     }
 
-    fn url(&self, stored: &Credentials) -> Option<String> {
-        let named = self.globals.url.clone().or_else(|| self.env.filled("SEGURA_URL"));
-        named.or_else(|| stored.current().map(|login| login.url.clone()))
-    }
-
-    fn ca_pem(&self, stored: &Credentials, url: &str) -> Result<Option<Vec<u8>>, CliError> {
-        let flag = self.globals.ca_cert.clone();
-        match flag.or_else(|| self.env.filled("SEGURA_CA_CERT").map(PathBuf::from)) {
-            Some(path) => files::read_bytes(&path, CA_LIMIT).map(Some),
-            None => Ok(stored
-                .login(url)
-                .and_then(|login| login.ca_pem.as_ref())
-                .map(|pem| pem.clone().into_bytes())),
+    fn url(&self) -> Result<Option<String>, CliError> {
+        match self.globals.url.clone().or_else(|| self.env.filled("SEGURA_URL")) {
+            Some(named) => Ok(Some(named)),
+            None => Ok(self.stored()?.current().map(|login| login.url.clone())),
         }
     }
 
-    fn operator_token(&self, stored: &Credentials, url: &str) -> Result<SecretText, CliError> {
+    fn ca_pem(&self, url: &str) -> Result<Option<Vec<u8>>, CliError> {
+        let flag = self.globals.ca_cert.clone();
+        if let Some(path) = flag.or_else(|| self.env.filled("SEGURA_CA_CERT").map(PathBuf::from)) {
+            return files::read_bytes(&path, CA_LIMIT).map(Some);
+        }
+        if url.starts_with("http://") {
+            return Ok(None);
+        }
+        match self.stored() {
+            Ok(stored) => Ok(stored
+                .login(url)
+                .and_then(|login| login.ca_pem.as_ref())
+                .map(|pem| pem.clone().into_bytes())),
+            Err(error) => {
+                // The broker is named otherwise, and its certificate may well be public.
+                print::warning(&format!("{error}: what authority it trusts is not known"));
+                Ok(None)
+            }
+        }
+    }
+
+    fn operator_token(&self, url: &str) -> Result<SecretText, CliError> {
         match self.token_file() {
             Some(path) => files::read_operator_token(&path),
-            None => stored
+            None => self
+                .stored()?
                 .login(url)
                 .map(|login| login.token.clone())
                 .ok_or_else(|| CliError::NoToken { url: url.to_owned() }),
@@ -190,7 +218,7 @@ mod tests {
         for (said, patience) in [("10m", Duration::from_mins(10)), ("", USUAL)] {
             let env = MapEnv::new([("SEGURA_TIMEOUT".to_owned(), said.to_owned())]);
             let context = Context::new(env, globals.clone());
-            let options = context.client_options(&Credentials::default()).unwrap();
+            let options = context.client_options().unwrap();
             assert_eq!((options.timeout, options.patience), (patience, patience));
         }
     }

@@ -4,6 +4,7 @@
 //! refused, as ssh does: by then the token in it is no secret any more.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -49,17 +50,24 @@ pub(crate) fn path(env: &dyn Env) -> Result<PathBuf, CliError> {
 impl Credentials {
     /// Load them; a file that is not there is empty.
     pub(crate) fn load(path: &Path) -> Result<Self, CliError> {
+        let unreadable = |source| CliError::StoredLogin { path: path.to_owned(), source };
         match std::fs::metadata(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // The second is a home of /dev/null, as users of services have.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
                 return Ok(Self::default());
             }
-            Err(source) => return Err(CliError::Read { path: path.to_owned(), source }),
+            Err(source) => return Err(unreadable(source)),
             Ok(metadata) if metadata.mode() & 0o077 != 0 => {
                 return Err(CliError::ReadableByOthers { path: path.to_owned() });
             }
             Ok(_) => {}
         }
-        let text = files::read_secret(path, LIMIT)?;
+        let text = files::read_secret(path, LIMIT).map_err(|error| match error {
+            CliError::Read { source, .. } => unreadable(source),
+            other => other,
+        })?;
         // EXPOSE: parsed into boxes at once. The parser's message would quote the line.
         toml::from_str(text.expose())
             .map_err(|_| CliError::CredentialsUnreadable { path: path.to_owned() })

@@ -12,8 +12,10 @@ use segura_broker::local::LocalError;
 use segura_broker::net::{ListenError, ListenFault};
 use segura_broker::service::operators::OperatorsError;
 use segura_broker::startup::StartError;
+use segura_model::policy::PolicyFileError;
 use segura_model::wanted::WantedError;
 use segura_model::{Class, Classify};
+use segura_plugins::{PlatformError, TokenShapeError};
 use segura_sdk::SdkError;
 use segura_store::{AccessFault, StoreError};
 
@@ -37,6 +39,8 @@ pub(crate) enum CliError {
     Exec(#[from] ExecError),
     #[error("{} is larger than {limit} bytes", shown(path))]
     FileTooLarge { path: PathBuf, limit: u64 },
+    #[error("{name}: {why}")]
+    IssuerFile { name: String, why: String },
     #[error("the ledger does not verify: {problems} problem(s), listed above")]
     LedgerBroken { problems: usize },
     #[error("the log cannot be set up")]
@@ -55,6 +59,8 @@ pub(crate) enum CliError {
     Local(#[from] LocalError),
     #[error(transparent)]
     Mint(#[from] MintError),
+    #[error("{name}: {fault}")]
+    PolicyFile { name: String, fault: PolicyFileError },
     #[error("{} can be read by others: its mode must be 0600", path.display())]
     ReadableByOthers { path: PathBuf },
     #[error("cannot read {}", shown(path))]
@@ -78,6 +84,17 @@ pub(crate) enum CliError {
     #[error("cannot write {}", path.display())]
     Write {
         path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the stored login, {}, cannot be read", path.display())]
+    StoredLogin {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot write to standard error")]
+    Stderr {
         #[source]
         source: io::Error,
     },
@@ -108,6 +125,9 @@ impl CliError {
             Self::NoToken { .. } => "name a file that holds one with --token-file or \
                  SEGURA_TOKEN_FILE, or store one with `segura login`"
                 .to_owned(),
+            Self::NotText { .. } => "name the file that was meant; what is not text is stored \
+                 encoded, as `base64 -w0` does it"
+                .to_owned(),
             Self::NotAnOperator { .. } => "an operator's credential is one line, `sgo_…`, as \
                  `segura init`, `operator add` and `operator rotate` give it"
                 .to_owned(),
@@ -129,9 +149,20 @@ impl CliError {
                 "give --replace if that is meant, or choose a name that nobody has".to_owned()
             }
             Self::Sdk(error) => return sdk_hint(error),
+            Self::StoredLogin { .. } => {
+                "let its owner run this, or do without it: name the broker \
+                 with --url or SEGURA_URL and the token with --token-file or SEGURA_TOKEN_FILE; \
+                 XDG_CONFIG_HOME names another folder"
+                    .to_owned()
+            }
             Self::Local(LocalError::Start(error)) | Self::Start(error) => {
                 return start_hint(error);
             }
+            Self::Exec(ExecError::Platform(PlatformError::NotAToken {
+                why: TokenShapeError::Empty,
+                ..
+            })) => "did the step that should have written it fail?".to_owned(),
+            Self::Exec(ExecError::Program(error)) => return error.hint(),
             Self::Exec(ExecError::Bindings { place, fault: WantedError::Arrow(line) })
                 if place.starts_with("--secret") && !line.contains('>') =>
             {
@@ -155,10 +186,13 @@ impl Classify for CliError {
         match self {
             Self::Cancelled => Class::bad_request("cancelled"),
             Self::Config(error) => error.class(),
-            Self::CredentialsUnreadable { .. } => Class::bad_request("credentials-unreadable"),
+            Self::CredentialsUnreadable { .. } | Self::StoredLogin { .. } => {
+                Class::bad_request("credentials-unreadable")
+            }
             Self::EmptyToken { .. } => Class::bad_request("token-empty"),
             Self::Exec(error) => error.class(),
             Self::FileTooLarge { .. } => Class::too_large("file-too-large"),
+            Self::IssuerFile { .. } => Class::bad_request("issuer-file-malformed"),
             Self::LedgerBroken { .. } => Class::conflict("ledger-broken"),
             Self::Logger(_) => Class::internal("logger"),
             Self::NoHome => Class::bad_request("no-home"),
@@ -169,6 +203,7 @@ impl Classify for CliError {
             Self::Dev(error) => error.class(),
             Self::Local(error) => error.class(),
             Self::Mint(error) => error.class(),
+            Self::PolicyFile { fault, .. } => fault.class(),
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 // Not "not there", 6: that is what the broker says of a secret.
                 Class::bad_request("file-not-found")
@@ -178,6 +213,7 @@ impl Classify for CliError {
             Self::Runtime { .. } => Class::internal("runtime"),
             Self::Sdk(error) => error.class(),
             Self::Start(error) => error.class(),
+            Self::Stderr { .. } => Class::internal("stderr"),
             Self::Stdout { .. } => Class::internal("stdout"),
             Self::Usage(_) => Class::bad_request("usage"),
             Self::Write { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {

@@ -14,6 +14,7 @@ pub(crate) mod identity;
 pub(crate) mod kept;
 pub(crate) mod memory_file;
 pub(crate) mod process;
+pub(crate) mod program;
 pub(crate) mod pump;
 pub(crate) mod run;
 pub(crate) mod session;

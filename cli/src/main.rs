@@ -45,6 +45,6 @@ fn main() -> ExitCode {
     let context = Context::new(context::environment(), cli.globals);
     match command::run(cli.command, &context) {
         Ok(code) => ExitCode::from(code),
-        Err(error) => print::failure(&error, context.format()),
+        Err(error) => print::failure(&error, context.used(&error).as_deref(), context.format()),
     }
 }

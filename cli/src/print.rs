@@ -59,6 +59,11 @@ pub(crate) fn raw(bytes: &[u8]) -> Result<(), CliError> {
     out.write_all(bytes).and_then(|()| out.flush()).map_err(|source| CliError::Stdout { source })
 }
 
+/// Print bytes as they are on standard error, where they must arrive.
+pub(crate) fn raw_beside(bytes: &[u8]) -> Result<(), CliError> {
+    io::stderr().lock().write_all(bytes).map_err(|source| CliError::Stderr { source })
+}
+
 /// Say something beside the result. Standard error that is closed hears nothing, and
 /// nobody is told a token there: one that was typed in a wrong place is in the message.
 pub(crate) fn note(words: &str) {

@@ -38,9 +38,9 @@ pub use sys::{
 };
 pub use token::{OAuthError, TokenAnswer};
 pub use trust::{
-    AppliedIssuer, AppliedPolicy, ApplyQuery, Change, DenialAnswer, ExplainAnswer, ExplainRequest,
-    IssuerList, IssuersAnswer, IssuersPut, PinRequest, PoliciesAnswer, PoliciesPut, PolicyList,
-    PolicyMatch, PolicyView, RemovedAnswer, WhoamiAnswer, WhoamiRequest,
+    AppliedIssuer, AppliedPolicy, ApplyQuery, Change, DenialAnswer, DenialReason, ExplainAnswer,
+    ExplainRequest, IssuerList, IssuersAnswer, IssuersPut, PinRequest, PoliciesAnswer, PoliciesPut,
+    PolicyList, PolicyMatch, PolicyView, RemovedAnswer, WhoamiAnswer, WhoamiRequest,
 };
 
 /// The most entries of one page of a list.

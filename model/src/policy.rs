@@ -22,6 +22,7 @@ mod file;
 mod glob;
 mod lint;
 mod nearest;
+mod never;
 mod schema;
 mod set;
 mod state;
@@ -36,7 +37,7 @@ pub use draft::{AnchorDraft, Explain, PolicyDraft};
 pub use error::{PolicyError, PolicyFault};
 pub use evaluate::{Decision, NotGranted, Outcome, evaluate, may_read};
 pub use explain::{
-    CheckFault, CheckTrace, FailedClaim, PathTrace, PolicyTrace, Scope, Standing, Trace, explain,
+    CheckFault, CheckTrace, FailedClaim, PathTrace, PolicyTrace, Scope, Trace, explain,
 };
 pub use file::PolicyFileError;
 pub use glob::{Glob, GlobError};
@@ -44,4 +45,4 @@ pub use lint::Warning;
 pub use nearest::nearest;
 pub use schema::schema;
 pub use set::PolicySet;
-pub use trust::{PendingReason, PolicyState, TrustPolicy};
+pub use trust::{PendingReason, PolicyState, Standing, TrustPolicy};

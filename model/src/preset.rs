@@ -4,7 +4,11 @@
 //! policy engine can know no platform by name. What a preset refuses, a policy may
 //! lift by name where the preset says so and nowhere else.
 
+mod form;
+
 use std::fmt;
+
+pub use form::ClaimForm;
 
 use crate::claims::{ClaimValue, Claims};
 use crate::issuer::{Algorithm, IssuerEntry, Spend};
@@ -80,6 +84,8 @@ pub struct ClaimSpec {
     pub trust: ClaimTrust,
     /// Advice for whoever writes a policy on it or fails one. May be empty.
     pub hint: &'static str,
+    /// How every value is written.
+    pub form: ClaimForm,
 }
 
 impl ClaimSpec {
@@ -92,6 +98,7 @@ impl ClaimSpec {
             separators: "",
             trust: ClaimTrust::Attribute,
             hint: "",
+            form: ClaimForm::FREE,
         }
     }
 
@@ -123,6 +130,12 @@ impl ClaimSpec {
     #[must_use]
     pub const fn hint(self, hint: &'static str) -> Self {
         Self { hint, ..self }
+    }
+
+    /// The same claim, whose values have this form.
+    #[must_use]
+    pub const fn form(self, form: ClaimForm) -> Self {
+        Self { form, ..self }
     }
 
     /// Whether a policy that says `name` means this claim.

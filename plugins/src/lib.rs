@@ -28,4 +28,4 @@ pub use mask::{Masker, ShortValues, Stream};
 pub use platform::generic::TokenPlace;
 pub use platform::{Platform, SessionPlace, Supply, preset, presets, token_vars};
 pub use source::Source;
-pub use token::IdToken;
+pub use token::{IdToken, TokenShapeError};

@@ -171,7 +171,7 @@ impl Attempt<'_> {
         };
         let repeated = if earlier.is_some() { Repeated::Yes } else { Repeated::No };
         if repeated == Repeated::Yes && session.check_epochs(self.snapshot, None).is_err() {
-            return Err(self.refuse(&decision, replayed()).await);
+            return Err(self.refuse(&decision, replayed(session.id)).await);
         }
         let token = session.token(self.core)?;
         match self.core.writer.submit(self.entry(&session, &secrets, repeated)).await? {
@@ -185,9 +185,8 @@ impl Attempt<'_> {
             Commit::Spent(spent) if spent.same_request && !spent.session_ended => {
                 Earlier::parse(&spent).map(Step::Repeat)
             }
-            Commit::SessionEnded | Commit::Spent(_) => {
-                Err(self.refuse(&decision, replayed()).await)
-            }
+            Commit::SessionEnded => Err(self.refuse(&decision, replayed(session.id)).await),
+            Commit::Spent(spent) => Err(self.refuse(&decision, replayed(spent.session)).await),
         }
     }
 
@@ -330,6 +329,7 @@ pub(crate) fn not_given(decision: &Decision, secrets: Vec<SecretFault>) -> Verdi
             class: Class::forbidden("policy-mismatch"),
             detail: detail.into(),
             secrets,
+            spent_for: None,
             blame: Blame::Policies,
         };
     }
@@ -341,16 +341,17 @@ pub(crate) fn not_given(decision: &Decision, secrets: Vec<SecretFault>) -> Verdi
         (Class::not_found("secret-missing"), Blame::Request)
     };
     let detail = format!("nothing was given: {}", listed.join("; "));
-    Verdict { class, detail, secrets, blame }
+    Verdict { class, detail, secrets, spent_for: None, blame }
 }
 
-fn replayed() -> Verdict {
+fn replayed(spent_for: SessionId) -> Verdict {
     let detail = "this identity token was used before: ask the platform for a fresh one; a lost \
                   answer can be had again with the same request key while its session lives";
     Verdict {
         class: Class::conflict("token-replayed"),
         detail: detail.to_owned(),
         secrets: Vec::new(),
+        spent_for: Some(spent_for),
         blame: Blame::Request,
     }
 }

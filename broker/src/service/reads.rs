@@ -191,6 +191,7 @@ impl Attempt<'_> {
                 policy.session_seconds()
             ),
             secrets: Vec::new(),
+            spent_for: None,
             blame: Blame::Request,
         };
         Err(self.refuse(CaseStanding::Known, verdict).await)
@@ -218,6 +219,7 @@ impl Attempt<'_> {
             class: Class::not_found("secret-missing"),
             detail: fault.detail.clone(),
             secrets: vec![fault],
+            spent_for: None,
             blame: Blame::Request,
         };
         self.refuse(standing(decision), verdict).await

@@ -113,6 +113,8 @@ pub(crate) struct Verdict {
     pub(crate) class: Class,
     pub(crate) detail: String,
     pub(crate) secrets: Vec<SecretFault>,
+    /// The session that the token was spent for before, for operators.
+    pub(crate) spent_for: Option<SessionId>,
     pub(crate) blame: Blame,
 }
 
@@ -120,7 +122,7 @@ impl Verdict {
     /// A session is over: the token is ours, so its holder is told.
     pub(crate) fn over(error: &SessionError) -> Self {
         let (class, detail) = (error.class(), error.to_string());
-        Self { class, detail, secrets: Vec::new(), blame: Blame::Request }
+        Self { class, detail, secrets: Vec::new(), spent_for: None, blame: Blame::Request }
     }
 }
 
@@ -253,8 +255,12 @@ impl Refusals {
         let trace = self.explain(case, scope);
         let mut record = self.record_case(case, denial, verdict.class);
         record.detail = json!({ "trace": trace, "secrets": verdict.secrets });
-        if verdict.blame == Blame::Policies {
-            record.detail["failed"] = json!(trace.failed());
+        if let Some(session) = verdict.spent_for {
+            record.detail["spent_for"] = json!(session);
+        }
+        match verdict.blame {
+            Blame::Policies => record.detail["failed"] = json!(trace.failed()),
+            Blame::Request => record.detail["why"] = json!(verdict.detail),
         }
         let checks = match verdict.blame {
             Blame::Policies => FailedCheck::for_caller(&trace),

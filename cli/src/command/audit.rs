@@ -25,13 +25,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Print the end of each chain, to be kept outside
     Head(head::Args),
-    /// List records, newest first
     Ls(ls::Args),
-    /// Print records as they are written, until interrupted
     Tail(tail::Args),
-    /// Find records that were removed, reordered, edited or cut off
     Verify(verify::Args),
 }
 

@@ -24,7 +24,6 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Print the certificate, PEM, and its fingerprint
     Show(ShowArgs),
 }
 
@@ -45,7 +44,7 @@ struct ShowArgs {
 /// Run `segura ca …`.
 pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     let Verb::Show(ShowArgs { file }) = args.verb;
-    let is_here = file.config.is_some() || (!context.knows_broker()? && file.find().is_some());
+    let is_here = file.config.is_some() || (file.find().is_some() && !context.knows_broker());
     let answer = if is_here { read(&file, context)? } else { ask(context)? };
     if context.format() == Format::Person {
         print::note(&format!("SHA-256 {}", by_eye(&answer.fingerprint)));

@@ -20,7 +20,6 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Say what is wrong with the settings, all of it at once
     Check(CheckArgs),
 }
 

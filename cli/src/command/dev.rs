@@ -9,9 +9,9 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::error::CliError;
 
-/// Start a broker, a vault and CI issuers on loopback, and say what to try next.
+/// Start a world to try things in: a broker, a vault and CI issuers on this machine.
 ///
-/// Issuers sign tokens shaped like those of GitHub, GitLab, Azure DevOps and
+/// It says what to try next. Its issuers sign tokens shaped like those of GitHub, GitLab, Azure DevOps and
 /// Kubernetes, with keys made for this run; `segura dev token` mints one. Everything is
 /// in a scratch folder that is removed at the end, or at the next start if this one is
 /// killed, unless --dir names one to keep.
@@ -30,7 +30,6 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Mint a token, as a CI platform gives one to a job
     Token(token::Args),
 }
 

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use segura_model::wanted::{Binding, BindingForm};
 use segura_plugins::ShortValues;
 
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::error::CliError;
+use crate::exec::ExecError;
 use crate::exec::fetch::fetch;
 use crate::exec::identity::{Identity, IdentityArgs};
 use crate::exec::process::{Looks, harden};
+use crate::exec::program::find as find_program;
 use crate::exec::run::{Output, Task, run as run_task};
 use crate::exec::wanted::WantedArgs;
 use crate::print;
@@ -19,7 +21,8 @@ use crate::print;
 ///
 /// The job proves who it is with its CI platform's identity token. The values are in
 /// the environment of the command only, hidden in its output, and the session ends
-/// with it. The exit code is the command's.
+/// with it. The exit code is the command's: 126 or 127 if it cannot run or is not there,
+/// which is looked at before the token is spent. All others of `segura` are below 8.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   segura exec --secret 'db/prod/password > DB_PASSWORD' -- ./deploy.sh
@@ -55,11 +58,16 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<u8, CliError> {
     if no_mask {
         print::warning("--no-mask: values in the command's output are not hidden");
     }
+    let path = context::search_path().filter(|_| identity.named_var() != Some("PATH"));
+    let path = path.as_deref();
+    // Before the token is spent, the session opened, and a broker waited for.
+    find_program(&command[0], path).map_err(ExecError::Program)?;
     let (client, within) = (context.client()?, context.timeout()?);
     let identity = Identity::find(&identity, client.url(), context)?;
     let withheld = identity.token_vars();
     let task = Task {
         command: &command,
+        path,
         bindings: &bindings,
         withheld: &withheld,
         short: if allow_unmasked { ShortValues::LeaveVisible } else { ShortValues::Refuse },

@@ -10,11 +10,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use segura_model::wanted::BindingForm;
+use segura_model::wanted::{Binding, BindingForm};
 use segura_model::{SecretText, SessionId};
 use segura_plugins::platform::github::export::{ENV_FILE, OUTPUT_FILE, file_entry, mask_commands};
 use segura_plugins::{Env, ShortValues};
 use segura_sdk::make_request_key;
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
@@ -24,12 +25,14 @@ use crate::exec::fetch::{Fetched, fetch};
 use crate::exec::identity::{Identity, IdentityArgs};
 use crate::exec::values::{self, Bound};
 use crate::exec::wanted::WantedArgs;
-use crate::{files, print};
+use crate::files;
+use crate::print::{self, Format};
 
 /// Hand secrets to the later steps of a GitHub job.
 ///
 /// For the action `segura-security/action`. Prefer `segura exec`, which gives them to
-/// one command instead of to every later step.
+/// one command instead of to every later step. What the runner must hide is written to
+/// standard output, with --json to standard error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   segura export --to env --secret 'db/prod/password > DB_PASSWORD' --session-file $RUNNER_TEMP/session
@@ -80,16 +83,38 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
             let bound = values::bind(&bindings, &given)?;
             values::masker(&bound, short)?;
             // Before anything else: the runner must know what to hide when it reads on.
-            print::raw(masks(&bound).as_bytes())?;
+            match context.format() {
+                // The runner reads both; standard output may be caught by whoever reads JSON.
+                Format::Json => print::raw_beside(masks(&bound).as_bytes())?,
+                Format::Person => print::raw(masks(&bound).as_bytes())?,
+            }
             Ok(bound)
         });
         if let (Some((mut file, mut kept)), Ok(paths)) = (kept, &handed) {
             kept.files.clone_from(paths);
             file.write(&kept)?;
         }
+        let id = session.id;
         session.close().await;
-        handed.map(drop)
+        let files = handed?;
+        match context.format() {
+            Format::Json => {
+                print::result(Format::Json, &answer(to, id, &bindings, &files), |_| String::new())
+            }
+            Format::Person => Ok(()),
+        }
     })
+}
+
+fn answer(
+    to: To,
+    session: SessionId,
+    bindings: &[Binding],
+    files: &[PathBuf],
+) -> serde_json::Value {
+    let names: Vec<String> = bindings.iter().map(|binding| binding.name.to_string()).collect();
+    let to = to.to_possible_value().map(|to| to.get_name().to_owned());
+    json!({"session": session, "to": to, "exported": names, "files": files})
 }
 
 fn masks(bound: &[Bound]) -> Zeroizing<String> {

@@ -23,13 +23,13 @@ use crate::settings::Overrides;
 use plan::Plan;
 use report::Report;
 
-/// Prepare a data directory, a keyring, a certificate authority, the first operator and
-/// a commented configuration file. What is there already is never changed.
+/// Prepare a server: data directory, keyring, authority, first operator, settings.
 ///
-/// The keyring is guarded by a key file, which is made unless it is there, or by a
-/// passphrase in a file or in SEGURA_GUARD__PASSPHRASE. Keep the guard apart from the
-/// data and its backups: whoever has both has everything, and without it the data is
-/// lost. `--url` names the server in its certificate and is the audience that tokens for
+/// What is there already is never changed; each setting in the new configuration file is
+/// explained there. The keyring is guarded by a key file, which is made unless it is
+/// there, or by a passphrase in a file or in SEGURA_GUARD__PASSPHRASE. Keep the guard
+/// apart from the data and its backups: whoever has both has everything, and without it
+/// the data is lost. `--url` names the server in its certificate and is the audience that tokens for
 /// it must have; without a port it says 443.
 ///
 /// Unless said otherwise, the data directory is segura-data and the key file guard.key,

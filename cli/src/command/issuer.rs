@@ -26,13 +26,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Add or replace the entries of a file
     Apply(apply::Args),
-    /// List the entries
     Ls(ls::Args),
-    /// Remove an entry: its tokens are refused from now on
     Rm(rm::Args),
-    /// Print an entry
     Show(show::Args),
 }
 

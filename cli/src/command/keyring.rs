@@ -22,11 +22,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Put the keyring under another key file or passphrase, on the server itself
     Rewrap(rewrap::Args),
-    /// Give it a new generation; what the older ones sealed still opens
     Roll(roll::Args),
-    /// Show which keys there are, and how often they have sealed
     Show(show::Args),
 }
 

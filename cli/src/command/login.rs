@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::context::Context;
-use crate::credentials::{self, Login};
+use crate::credentials::{self, Credentials, Login};
 use crate::error::CliError;
 use crate::print::{self, Format};
 use crate::{files, terminal};
@@ -36,7 +36,7 @@ pub(crate) fn run(_args: Args, context: &Context) -> Result<(), CliError> {
     let (client, options) = context.client_and_options()?;
     let me = context.block_on(client.operator(token.clone()).itself())?;
 
-    let mut stored = context.stored()?;
+    let mut stored = Credentials::load(&path)?;
     stored.put(Login {
         url: options.url.clone(),
         ca_pem: options.ca_pem.and_then(|pem| String::from_utf8(pem).ok()),

@@ -25,15 +25,10 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Add an operator and show the credential once
     Add(add::Args),
-    /// List the operators
     Ls(ls::Args),
-    /// Make an admin's credential on the server itself, when none is left
     Recover(recover::Args),
-    /// Remove an operator: the credential is refused from now on
     Rm(rm::Args),
-    /// Replace an operator's credential by a new one
     Rotate(rotate::Args),
 }
 

@@ -27,19 +27,12 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Add or replace the policies of a file or directory, all or none
     Apply(apply::Args),
-    /// Print each policy and each check, passed or failed, and why
     Explain(explain::Args),
-    /// List the policies
     Ls(ls::Args),
-    /// Confirm the ids of a pending policy, which then grants
     Pin(pin::Args),
-    /// Remove a policy: what it granted is refused from now on
     Rm(rm::Args),
-    /// Print the JSON schema of a policy file, for editors
     Schema(schema::Args),
-    /// Print a policy
     Show(show::Args),
 }
 

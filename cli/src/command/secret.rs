@@ -26,15 +26,10 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Print a secret: a single field as it is, or all of it with --json
     Get(get::Args),
-    /// List the versions of a secret, without values
     History(history::Args),
-    /// List paths, without values
     Ls(ls::Args),
-    /// Write a new version
     Put(put::Args),
-    /// Remove a secret and all its versions
     Rm(rm::Args),
 }
 

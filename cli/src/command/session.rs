@@ -23,11 +23,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// End a session: its next read is refused on every node
     End(end::Args),
-    /// List the sessions that have not ended
     Ls(ls::Args),
-    /// Call off all sessions of an issuer, a policy or a workload
     Revoke(revoke::Args),
 }
 

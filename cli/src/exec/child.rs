@@ -5,9 +5,8 @@
 //! process also refuses to be looked into ([`super::process`]).
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use tokio::process::Command;
 
 use super::ExecError;
 use super::memory_file::MemoryFile;
+use super::program::ProgramError;
 use super::pump::Pump;
 use super::terminal::Terminal;
 use super::values::Bound;
@@ -26,6 +26,8 @@ use super::values::Bound;
 pub(crate) struct Plan<'a> {
     /// The program and its arguments; at least one.
     pub(crate) command: &'a [OsString],
+    /// Its `PATH`.
+    pub(crate) path: Option<&'a OsStr>,
     /// What it gets.
     pub(crate) bound: Vec<Bound>,
     /// Variables that it must not inherit.
@@ -44,27 +46,16 @@ pub(crate) struct Child {
     _files: Vec<MemoryFile>,
 }
 
-/// Why there is no child.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    /// The program cannot run; this is what a shell would say and exit with.
-    #[error("{why}")]
-    Impossible { why: String, code: u8 },
-    /// It did not come to that.
-    #[error(transparent)]
-    Unprepared(#[from] ExecError),
-}
-
 impl Child {
     /// Start it, in a process group of its own.
-    pub(crate) fn start(plan: Plan<'_>) -> Result<Self, StartError> {
+    pub(crate) fn start(plan: Plan<'_>) -> Result<Self, ExecError> {
         Self::start_with(plan, attend)
     }
 
     fn start_with(
         plan: Plan<'_>,
         attend: impl FnOnce(Pid, Option<Pipes>) -> Result<Attended, ExecError>,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, ExecError> {
         let (program, arguments) = plan.command.split_first().expect("clap demands a command");
         let mut command = Command::new(program);
         command.args(arguments).process_group(0);
@@ -80,7 +71,7 @@ impl Child {
         drop(plan.bound);
         let process = match spawned {
             Ok(process) => process,
-            Err(error) => return Err(impossible(program, &error)),
+            Err(error) => return Err(ProgramError::of_start(program, plan.path, error).into()),
         };
         let group = process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let group = group.expect("a child that has not been waited for has an id");
@@ -89,7 +80,7 @@ impl Child {
             Err(error) => {
                 // It has the values, and nobody would wait for it or pass on a signal.
                 Group(group).signal(Signal::KILL);
-                Err(error.into())
+                Err(error)
             }
         }
     }
@@ -198,46 +189,27 @@ fn exit_code(status: ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
-/// Why a program cannot be started, with a shell's exit codes.
-fn impossible(program: &OsStr, error: &io::Error) -> StartError {
-    let name = program.to_string_lossy();
-    let (why, code) = match error.kind() {
-        ErrorKind::NotFound if Path::new(program).exists() && name.contains('/') => {
-            (format!("{name}: the interpreter in its first line (`#!`) was not found"), NOT_FOUND)
-        }
-        ErrorKind::NotFound => (format!("{name}: command not found"), NOT_FOUND),
-        ErrorKind::ArgumentListTooLong => {
-            let why = "arguments and environment are too large together; hand large values over \
-                       as files: `> NAME:file`";
-            (format!("{name}: {why}"), NOT_EXECUTABLE)
-        }
-        ErrorKind::PermissionDenied => (format!("{name}: not executable"), NOT_EXECUTABLE),
-        _ => (format!("{name}: cannot be executed: {error}"), NOT_EXECUTABLE),
-    };
-    StartError::Impossible { why, code }
-}
-
 /// How long output may still come when the child is gone.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
-const NOT_EXECUTABLE: u8 = 126;
-const NOT_FOUND: u8 = 127;
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::path::Path;
 
     use super::*;
 
-    fn start(command: &[&str]) -> Result<Child, StartError> {
+    fn start(command: &[&str]) -> Result<Child, ExecError> {
         start_with(command, attend)
     }
 
     fn start_with(
         command: &[&str],
         attend: impl FnOnce(Pid, Option<Pipes>) -> Result<Attended, ExecError>,
-    ) -> Result<Child, StartError> {
+    ) -> Result<Child, ExecError> {
         let command: Vec<_> = command.iter().map(OsString::from).collect();
-        let plan = Plan { command: &command, bound: Vec::new(), withheld: &[], masker: None };
+        let path = Some(OsStr::new("/usr/bin:/bin"));
+        let plan = Plan { command: &command, path, bound: Vec::new(), withheld: &[], masker: None };
         Child::start_with(plan, attend)
     }
 
@@ -265,7 +237,7 @@ mod tests {
         std::fs::write(&script, "#!/no/such/interpreter\n").unwrap();
         let script = script.to_str().unwrap();
         let told = |command: &str| match start(&[command]) {
-            Err(StartError::Impossible { why, code }) => (code, why),
+            Err(ExecError::Program(error)) => (error.exit_code(), error.to_string()),
             _ => panic!("{command} should not run"),
         };
         assert_eq!(told("no-such-program").0, 127);
@@ -307,7 +279,7 @@ mod tests {
             held = Some(opened);
             Err(ExecError::Signals(io::ErrorKind::OutOfMemory.into()))
         });
-        assert!(matches!(started, Err(StartError::Unprepared(ExecError::Signals(_)))));
+        assert!(matches!(started, Err(ExecError::Signals(_))));
         // Read on a thread that nobody joins: it would wait for as long as the child lives.
         let (told, ended) = std::sync::mpsc::channel();
         std::thread::spawn(move || told.send(held.unwrap().read(&mut [0; 1])));

@@ -6,7 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
+use segura_model::SessionId;
 use segura_sdk::Client;
+use serde::Serialize;
+use serde_json::json;
 
 use super::fetch::kept_paths;
 use super::identity::{Identity, IdentityArgs};
@@ -14,7 +17,7 @@ use super::kept::KeptFile;
 use super::session;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::print;
+use crate::print::{self, Format};
 
 /// End the session that is kept in this file.
 pub(crate) fn end_in_file(path: &Path, context: &Context) -> Result<(), CliError> {
@@ -33,24 +36,41 @@ pub(crate) fn end_own(context: &Context) -> Result<(), CliError> {
 }
 
 fn end_in(paths: &[PathBuf], client: &Client, context: &Context) -> Result<(), CliError> {
-    let mut found = false;
+    let mut sessions = Vec::new();
     for path in paths {
         if let Some(file) = KeptFile::find(path)? {
-            found |= end_one(file, client, context)?;
+            sessions.extend(end_one(file, client, context)?);
         }
     }
-    if !found {
+    if context.format() == Format::Json {
+        return print::result(Format::Json, &json!({"sessions": sessions}), |_| String::new());
+    }
+    for Ended { id, .. } in sessions.iter().filter(|one| one.ended) {
+        print::note(&format!("ended {id}"));
+    }
+    if sessions.is_empty() {
         print::note("no session is kept here: there is nothing to end");
     }
     Ok(())
 }
 
-/// Whether there was a session in the file.
-fn end_one(mut file: KeptFile, client: &Client, context: &Context) -> Result<bool, CliError> {
+/// A session that was kept, and whether the broker knows that it is over.
+#[derive(Serialize)]
+struct Ended {
+    id: SessionId,
+    ended: bool,
+}
+
+/// The session in the file, if there was one.
+fn end_one(
+    mut file: KeptFile,
+    client: &Client,
+    context: &Context,
+) -> Result<Option<Ended>, CliError> {
     let Some(kept) = file.read() else {
         // A call that failed before it had a session leaves an empty file.
         file.remove()?;
-        return Ok(false);
+        return Ok(None);
     };
     if kept.url != client.url() {
         // Its token is not for whoever is named now.
@@ -67,8 +87,5 @@ fn end_one(mut file: KeptFile, client: &Client, context: &Context) -> Result<boo
     let session = client.session(kept.token);
     let ended = context
         .block_on(async { Ok::<_, CliError>(session::end(session, kept.expires_at).await) })?;
-    if ended {
-        print::note(&format!("ended {}", kept.id));
-    }
-    Ok(true)
+    Ok(Some(Ended { id: kept.id, ended }))
 }

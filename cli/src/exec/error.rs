@@ -8,6 +8,8 @@ use segura_model::{Class, Classify};
 use segura_plugins::PlatformError;
 use segura_sdk::SdkError;
 
+use super::program::ProgramError;
+
 /// Why `segura exec` could not start its child.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExecError {
@@ -39,6 +41,8 @@ pub(crate) enum ExecError {
     Platform(#[from] PlatformError),
     #[error("the child's output cannot be piped")]
     Pipe(#[source] io::Error),
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     #[error("the session's file {} cannot be used", path.display())]
     SessionFile {
         path: PathBuf,
@@ -69,6 +73,7 @@ impl Classify for ExecError {
             Self::NotForEnvironment { .. } => Class::bad_request("value-not-for-environment"),
             Self::Pipe(_) => Class::internal("pipe"),
             Self::Platform(error) => error.class(),
+            Self::Program(error) => error.class(),
             Self::SessionFile { .. } => Class::internal("session-file"),
             Self::SessionFileUnsafe { .. } => Class::forbidden("session-file-unsafe"),
             Self::Signals(_) => Class::internal("signals"),

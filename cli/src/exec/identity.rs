@@ -25,6 +25,13 @@ pub(crate) struct IdentityArgs {
     token_env: Option<String>,
 }
 
+impl IdentityArgs {
+    /// The variable that was named, which a child does not inherit.
+    pub(crate) fn named_var(&self) -> Option<&str> {
+        self.token_env.as_deref()
+    }
+}
+
 /// This job's identity.
 pub(crate) struct Identity<'a> {
     source: Source,

@@ -1,11 +1,11 @@
 //! The middle of `segura exec`: the child runs, signals are passed on, the end.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use segura_model::wanted::Binding;
 use segura_plugins::ShortValues;
 
-use super::child::{Child, Plan, StartError};
+use super::child::{Child, Plan};
 use super::fetch::Fetched;
 use super::session::OpenSession;
 use super::signals::Signals;
@@ -17,6 +17,8 @@ use crate::print;
 /// What to run, and how.
 pub(crate) struct Task<'a> {
     pub(crate) command: &'a [OsString],
+    /// The child's `PATH`.
+    pub(crate) path: Option<&'a OsStr>,
     pub(crate) bindings: &'a [Binding],
     pub(crate) withheld: &'a [String],
     pub(crate) short: ShortValues,
@@ -42,19 +44,14 @@ pub(crate) async fn run(task: &Task<'_>, fetched: Fetched) -> Result<u8, CliErro
             drop(given);
             attend(child, signals, session).await
         }
-        Err(StartError::Impossible { why, code }) => {
-            print::note(&format!("segura: {why}"));
-            session.close().await;
-            Ok(code)
-        }
-        Err(StartError::Unprepared(error)) => {
+        Err(error) => {
             session.close().await;
             Err(error.into())
         }
     }
 }
 
-fn start(task: &Task<'_>, given: &[Given]) -> Result<(Child, Signals), StartError> {
+fn start(task: &Task<'_>, given: &[Given]) -> Result<(Child, Signals), ExecError> {
     let plan = plan(task, values::bind(task.bindings, given)?)?;
     // From here on a signal is the child's to answer, even one that comes too early.
     let signals = Signals::listen().map_err(ExecError::Signals)?;
@@ -72,7 +69,8 @@ fn plan<'a>(task: &Task<'a>, bound: Vec<values::Bound>) -> Result<Plan<'a>, Exec
             print::warning(&format!("the value for {name} is too short to be hidden in output"));
         }
     }
-    Ok(Plan { command: task.command, bound, withheld: task.withheld, masker })
+    let Task { command, path, withheld, .. } = *task;
+    Ok(Plan { command, path, bound, withheld, masker })
 }
 
 /// Wait for the child, and do for it what is to be done meanwhile.

@@ -14,18 +14,21 @@ use serde_json::json;
 
 use super::{Format, Table, advice, note};
 use crate::error::CliError;
+use crate::exec::ExecError;
 
-/// Say why a command failed, and the exit code that its kind has.
-pub(crate) fn failure(error: &CliError, format: Format) -> ExitCode {
+/// Say why a command failed, and the exit code that its kind has. `used` is what of the
+/// command line or environment it was due to, if that is to be told.
+pub(crate) fn failure(error: &CliError, used: Option<&str>, format: Format) -> ExitCode {
     if matches!(error, CliError::Stdout { source } if source.kind() == ErrorKind::BrokenPipe) {
         return ExitCode::from(CLOSED_PIPE);
     }
     match format {
-        Format::Json => note(&machine(error).to_string()),
-        Format::Person => person(error).lines().for_each(note),
+        Format::Json => note(&machine(error, used).to_string()),
+        Format::Person => person(error, used).lines().for_each(note),
     }
     ExitCode::from(match error {
         CliError::Cancelled => CANCELLED,
+        CliError::Exec(ExecError::Program(error)) => error.exit_code(),
         other => other.class().kind.exit_code(),
     })
 }
@@ -57,7 +60,7 @@ fn machine_misused(words: &str, help: Option<&str>) -> serde_json::Value {
 }
 
 /// The failure as one JSON object on one line.
-fn machine(error: &CliError) -> serde_json::Value {
+fn machine(error: &CliError, used: Option<&str>) -> serde_json::Value {
     let code = match error {
         CliError::Sdk(error) => error.code().to_owned(),
         other => other.class().code.to_owned(),
@@ -66,18 +69,24 @@ fn machine(error: &CliError) -> serde_json::Value {
         "code": code,
         "message": error.to_string(),
         "cause": cause(error),
-        "hint": error.hint(),
+        "hint": hint(error, used),
         "problem": problem(error),
     }})
 }
 
-fn person(error: &CliError) -> String {
+/// What to do, and what was used.
+fn hint(error: &CliError, used: Option<&str>) -> Option<String> {
+    let parts: Vec<String> = error.hint().into_iter().chain(used.map(str::to_owned)).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn person(error: &CliError, used: Option<&str>) -> String {
     let mut lines = vec![format!("error: {error}")];
     lines.extend(cause(error).map(|cause| format!("cause: {cause}")));
     if let Some(problem) = problem(error) {
         lines.extend(details(problem));
     }
-    lines.extend(error.hint().map(|hint| format!("help: {hint}")));
+    lines.extend(hint(error, used).map(|hint| format!("help: {hint}")));
     if let Some(problem) = problem(error) {
         lines.extend(ids(problem));
     }
@@ -212,7 +221,7 @@ error: no policy grants this workload what it wants
   db/prod/password  not granted
 an operator sees why: segura policy explain --denial 01JDGW5E6Y3X9T2K8M4Q7R0BVC
 request 01JDGW5E6Y3X9T2K8M4Q7R0BVD, code policy-mismatch";
-        assert_eq!(person(&refusal()), expected);
+        assert_eq!(person(&refusal(), None), expected);
     }
 
     #[test]
@@ -225,7 +234,10 @@ request 01JDGW5E6Y3X9T2K8M4Q7R0BVD, code policy-mismatch";
                 "detail": "there is no secret at `db/prod/x`"}],
         }));
         let error = CliError::Sdk(SdkError::Refused(Box::new(problem.unwrap())));
-        assert_eq!(person(&error), "error: nothing was given: there is no secret at `db/prod/x`");
+        assert_eq!(
+            person(&error, None),
+            "error: nothing was given: there is no secret at `db/prod/x`"
+        );
     }
 
     #[test]
@@ -233,13 +245,13 @@ request 01JDGW5E6Y3X9T2K8M4Q7R0BVD, code policy-mismatch";
         let reason = std::io::Error::from(ErrorKind::NotFound);
         let path = "/etc/segura/guard.key".into();
         let guard = GuardReadError::Unreadable { path, reason };
-        let told = person(&CliError::Start(StartError::Guard(guard)));
+        let told = person(&CliError::Start(StartError::Guard(guard)), None);
         assert!(told.contains("cause: cannot read /etc/segura/guard.key: "), "{told}");
     }
 
     #[test]
     fn a_machine_gets_the_code_and_the_whole_problem() {
-        let machine = machine(&refusal());
+        let machine = machine(&refusal(), None);
         assert_eq!(machine["error"]["code"], "policy-mismatch");
         assert_eq!(machine["error"]["problem"]["checks"][0]["claim"], "ref");
         assert!(!machine.to_string().contains('\n'));
@@ -251,6 +263,13 @@ request 01JDGW5E6Y3X9T2K8M4Q7R0BVD, code policy-mismatch";
         assert_eq!(told["error"]["code"], "usage");
         assert!(told["error"]["message"].as_str().unwrap().starts_with("unexpected argument"));
         assert!(!told.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn what_was_used_stands_with_what_to_do() {
+        let told = person(&CliError::NoUrl, Some("SEGURA_URL is empty"));
+        assert!(told.ends_with("run `segura dev`; SEGURA_URL is empty"), "{told}");
+        assert_eq!(hint(&CliError::NoHome, None), None);
     }
 
     #[test]

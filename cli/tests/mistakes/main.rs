@@ -236,6 +236,55 @@ fn a_data_directory_that_cannot_be_used_is_a_setting_to_correct() {
 }
 
 #[test]
+fn the_file_that_a_variable_named_is_told_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let empty = folder.path().join("job.token");
+    std::fs::write(&empty, "").expect("written");
+    let told = |variable: &str, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_segura"));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env(variable, &empty);
+        let output = command.args(arguments).stdin(Stdio::null()).output().expect("it starts");
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let list = ["operator", "ls", "--url", "https://127.0.0.1:9"];
+    let named = told("SEGURA_TOKEN_FILE", &list);
+    assert!(named.contains("SEGURA_TOKEN_FILE names that file"), "{named}");
+    let named = told("SEGURA_CA_CERT", &["ca", "show", "--url", "https://127.0.0.1:9"]);
+    assert!(named.contains("job.token are trusted here (SEGURA_CA_CERT)"), "{named}");
+    let exec = ["exec", "--url", "https://127.0.0.1:9", "--secret", "a > P", "--", "true"];
+    let named = told("SEGURA_TOKEN_FILE", &exec);
+    assert!(named.contains("it is empty\nhelp: did the step"), "{named}");
+}
+
+#[test]
+fn a_command_that_needs_no_login_reads_none() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("segura");
+    std::fs::create_dir(&folder).expect("made");
+    std::fs::write(folder.join("credentials.toml"), "no = TOML of ours").expect("written");
+    let token = home.path().join("token");
+    std::fs::write(&token, TOKEN).expect("written");
+    let token = token.display().to_string();
+    let with = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_segura"))
+            .env_clear()
+            .env("XDG_CONFIG_HOME", home.path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program starts")
+    };
+    assert!(with(&["policy", "schema"]).status.success());
+    // Nobody listens there: it came as far as that.
+    let all = ["operator", "ls", "--url", "http://127.0.0.1:9", "--timeout", "1s"];
+    let given = with(&[&all[..], &["--token-file", &token]].concat());
+    assert_eq!(given.status.code(), Some(7), "{given:?}");
+    let needed = with(&all);
+    let told = String::from_utf8_lossy(&needed.stderr).into_owned();
+    assert!(needed.status.code() != Some(7) && told.contains("credentials.toml"), "{told}");
+}
+
+#[test]
 fn help_for_a_reader_that_has_gone_is_no_failure() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);

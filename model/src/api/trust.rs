@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::id::DenialId;
 use crate::issuer::{Audience, IssuerDraft, IssuerEntry};
 use crate::name::{IssuerId, PolicyName};
-use crate::policy::{PolicyDraft, Trace};
+use crate::policy::{PolicyDraft, Standing, Trace};
 use crate::secret::{self, SecretText};
 use crate::wanted::WantedSecret;
 
@@ -97,7 +97,9 @@ pub struct AppliedPolicy {
     pub policy: PolicyName,
     /// What was done.
     pub change: Change,
-    /// Why it grants nothing yet; `None` if it does.
+    /// Whether it is in force now.
+    pub state: Standing,
+    /// Why it grants nothing yet; `None` if it is not pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<String>,
     /// What its author should know.
@@ -117,7 +119,9 @@ pub struct PolicyList {
 pub struct PolicyView {
     /// As its author wrote it.
     pub draft: PolicyDraft,
-    /// Why it grants nothing yet; `None` if it does.
+    /// Whether it is in force now.
+    pub state: Standing,
+    /// Why it grants nothing yet; `None` if it is not pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<String>,
     /// When it was last written.
@@ -197,10 +201,23 @@ pub struct DenialAnswer {
     pub denial: DenialId,
     /// What the ledger has of it.
     pub record: Record,
+    /// Why, where it was not the policies: each with what to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<DenialReason>,
     /// Every policy and every check, if it came that far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     pub trace: Option<Trace>,
+}
+
+/// One reason of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DenialReason {
+    /// What was wrong.
+    pub what: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
 }
 
 /// `POST /api/v2/whoami`.

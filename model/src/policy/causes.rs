@@ -7,8 +7,8 @@
 use super::check::{Accept, Check, Value, Verdict};
 use super::describe::{escaped, presented};
 use super::glob::Glob;
-use super::subject;
 use super::trust::{Refusal, SamePair, TrustPolicy};
+use super::{never, subject};
 use crate::claims::{ClaimValue, Claims};
 use crate::preset::{ClaimSpec, ClaimTrust};
 
@@ -36,7 +36,7 @@ pub(super) struct Miss<'a> {
 const REF_PREFIXES: [&str; 2] = ["refs/heads/", "refs/tags/"];
 
 /// Most telling first.
-const RULES: [fn(&Miss<'_>) -> Option<Advice>; 11] = [
+const RULES: [fn(&Miss<'_>) -> Option<Advice>; 12] = [
     ruled_out,
     letter_case,
     white_space,
@@ -45,6 +45,7 @@ const RULES: [fn(&Miss<'_>) -> Option<Advice>; 11] = [
     subject::advice,
     ref_prefix,
     bare_ref,
+    never_written_so,
     reusable_workflow,
     pull_request_ref,
     same_name_other_owner,
@@ -271,6 +272,11 @@ fn bare_ref(miss: &Miss<'_>) -> Option<Advice> {
             format!("write `{}`, or test the claim that has the full ref", escaped(miss.text)),
         )
     })
+}
+
+/// A value that no token ever has.
+fn never_written_so(miss: &Miss<'_>) -> Option<Advice> {
+    never::cause(miss.check).map(|(cause, fix)| Advice::new(cause, fix))
 }
 
 /// An id that differs while the name fits: a fork, or a name that was taken over.

@@ -14,7 +14,7 @@ use super::check::{Check, Verdict};
 use super::describe::{escaped, expected, presented};
 use super::evaluate::{NotGranted, Outcome, decide, matching};
 use super::set::PolicySet;
-use super::trust::{PolicyState, Refusal, SamePair, TrustPolicy};
+use super::trust::{PolicyState, Refusal, SamePair, Standing, TrustPolicy};
 use crate::claims::ClaimValue;
 use crate::clock::Timestamp;
 use crate::name::{IssuerId, PolicyName, SecretPath};
@@ -68,18 +68,6 @@ pub struct PolicyTrace {
     /// Why it is pending or expired, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-}
-
-/// Whether a policy was in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Standing {
-    /// It decides.
-    Active,
-    /// Its `expires_at` has passed.
-    Expired,
-    /// It is not pinned.
-    Pending,
 }
 
 /// One check of a policy.
@@ -223,11 +211,6 @@ fn nearness(policy: &TrustPolicy, workload: &Workload) -> (bool, bool, usize, us
 
 fn policy_trace(policy: &TrustPolicy, workload: &Workload, now: Timestamp) -> PolicyTrace {
     let claims = &workload.claims;
-    let state = match policy.state() {
-        PolicyState::Pending(_) => Standing::Pending,
-        PolicyState::Active if policy.is_expired(now) => Standing::Expired,
-        PolicyState::Active => Standing::Active,
-    };
     let own = policy.anchor.iter().chain(&policy.checks);
     let mut checks: Vec<CheckTrace> =
         own.map(|check| check_trace(check, policy, workload)).collect();
@@ -235,7 +218,7 @@ fn policy_trace(policy: &TrustPolicy, workload: &Workload, now: Timestamp) -> Po
     checks.extend(policy.same.iter().map(|pair| same_trace(*pair, workload)));
     PolicyTrace {
         policy: policy.name().clone(),
-        state,
+        state: policy.standing(now),
         anchor_matched: policy.owned_by(claims),
         shown_to_caller: policy.teaches(claims),
         matched: policy.matches(workload, now),

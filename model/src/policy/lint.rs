@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{Accept, Check, Value};
 use super::draft::AnchorDraft;
+use super::never;
 use super::trust::{PolicyState, TrustPolicy};
+use crate::clock::Timestamp;
 use crate::preset::ClaimTrust;
 
 /// One warning.
@@ -64,10 +66,12 @@ const LINTS: [fn(&TrustPolicy) -> Option<Warning>; 12] = [
 ];
 
 impl TrustPolicy {
-    /// What is unwise about this policy. Empty is good.
-    pub fn lint(&self) -> Vec<Warning> {
+    /// What is unwise about this policy at `now`. Empty is good.
+    pub fn lint(&self, now: Timestamp) -> Vec<Warning> {
+        let grants_nothing = never::expired(self, now).into_iter().chain(never::unmatchable(self));
         let lints = LINTS.iter().filter_map(|lint| lint(self));
-        lints.chain(literal_stars(self)).chain(foreign_globs(self)).collect()
+        let unwise = lints.chain(literal_stars(self)).chain(foreign_globs(self));
+        grants_nothing.chain(unwise).collect()
     }
 
     fn check_of(&self, claim: &str) -> Option<&Check> {
@@ -86,7 +90,7 @@ impl fmt::Display for Warning {
 }
 
 impl Warning {
-    fn new(code: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub(super) fn new(code: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into(), fix: fix.into() }
     }
 }

@@ -7,6 +7,7 @@ mod compiling;
 mod deciding;
 mod explaining;
 mod files;
+mod never;
 mod pitfalls;
 mod properties;
 mod reference;

@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::check::Check;
 use super::draft::{Explain, PolicyDraft};
 use crate::claims::{ClaimValue, Claims};
@@ -37,6 +40,18 @@ pub enum PolicyState {
     Active,
     /// It is stored and grants nothing until it is pinned.
     Pending(PendingReason),
+}
+
+/// Whether a policy is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It decides.
+    Active,
+    /// Its `expires_at` has passed.
+    Expired,
+    /// It is not pinned.
+    Pending,
 }
 
 /// Why a policy is pending.
@@ -107,6 +122,15 @@ impl TrustPolicy {
     /// Whether it decides.
     pub fn is_active(&self) -> bool {
         self.state == PolicyState::Active
+    }
+
+    /// Whether it decides at `now`.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        match self.state {
+            PolicyState::Pending(_) => Standing::Pending,
+            PolicyState::Active if self.is_expired(now) => Standing::Expired,
+            PolicyState::Active => Standing::Active,
+        }
     }
 
     /// Whether it is out of force at `now`.
@@ -187,6 +211,17 @@ impl PolicyState {
         match self {
             Self::Active => "active",
             Self::Pending(_) => "pending",
+        }
+    }
+}
+
+impl Standing {
+    /// `active`, `expired` or `pending`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Pending => "pending",
         }
     }
 }

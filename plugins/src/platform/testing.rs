@@ -147,4 +147,70 @@ mod tests {
             assert!(draft.compile(preset).is_err(), "{}", preset.id);
         }
     }
+
+    /// The warnings about a value that no token has, of a policy that expects this.
+    fn never(preset: &Preset, claim: &str, expected: &Value) -> Vec<String> {
+        let mut policy = json!({
+            "policy": "deploy", "issuer": "ci", "read": ["a"], "claims": { claim: expected },
+        });
+        if preset.anchors.iter().copied().flatten().any(|anchor| *anchor == claim) {
+            policy["claims"] = json!({});
+            policy["anchor"] = json!({ claim: expected });
+        }
+        let draft: PolicyDraft = serde_json::from_value(policy).unwrap();
+        // One that tests nothing but a display name is refused, whatever the value.
+        let Ok(policy) = TrustPolicy::compile(draft, &entry(preset), preset) else {
+            return Vec::new();
+        };
+        let warnings = policy.lint(Timestamp(20)).into_iter();
+        let never = warnings.filter(|warning| warning.code == "never-matches");
+        never.map(|warning| warning.to_string()).collect()
+    }
+
+    #[test]
+    fn no_value_of_the_published_examples_is_called_impossible() {
+        let samples = [
+            ("github", EXAMPLES.github.to_owned()),
+            ("github", crate::sample::github_pull_request().to_string()),
+            ("gitlab", EXAMPLES.gitlab.to_owned()),
+            ("gitlab", crate::sample::gitlab_merge_request().to_string()),
+            ("azure-devops", EXAMPLES.azure.to_owned()),
+            ("azure-devops", crate::sample::azure_devops().to_string()),
+            ("kubernetes", EXAMPLES.kubernetes.to_owned()),
+        ];
+        for (id, claims) in samples {
+            let preset = presets().find(|preset| preset.id == id).unwrap();
+            let claims = parse(&claims);
+            for spec in preset.claims {
+                let Some(value) = preset.value(spec.name, &claims) else { continue };
+                let Some(text) = value.as_text() else { continue };
+                assert_eq!(never(preset, spec.name, &json!(text)), [""; 0], "{id}: {}", spec.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_people_write_by_mistake_is_told_with_what_they_meant() {
+        for (id, claim, written, meant) in [
+            ("github", "ref", "main", "`refs/heads/main` or `refs/tags/main`"),
+            ("github", "repository", "payments", "`OWNER/payments`"),
+            ("github", "repository", "https://github.com/acme/payments", "`acme/payments`"),
+            ("github", "repository_owner", "acme/payments", "name alone"),
+            ("github", "workflow_ref", ".github/workflows/deploy.yml", "FILE@REF"),
+            ("github", "runner_environment", "github_hosted", "`github-hosted`"),
+            ("gitlab", "ref", "refs/heads/main", "`main`"),
+            ("gitlab", "ref_path", "main", "`refs/heads/main`"),
+            ("gitlab", "project_path", "payments", "`GROUP/payments`"),
+            ("gitlab", "deployment_tier", "prod", "`production`"),
+            ("azure-devops", "rpo_ref", "main", "`refs/heads/main`"),
+            ("azure-devops", "org_id", "acme", "a GUID and not the name"),
+            ("azure-devops", "sub", "acme/payments/deploy", "`p://acme/payments/deploy`"),
+            ("kubernetes", "sub", "payments:deploy", "`system:serviceaccount:payments:deploy`"),
+            ("kubernetes", "namespace", "payments/deploy", "a name alone"),
+        ] {
+            let preset = presets().find(|preset| preset.id == id).unwrap();
+            let told = never(preset, claim, &json!(written)).concat();
+            assert!(told.contains(meant), "{id} {claim}: {told:?}");
+        }
+    }
 }

@@ -29,10 +29,9 @@ async fn the_childs_exit_code_is_ours() {
         let run = Run::of(exec(&world, &issuer, "db/prod/password > P").args(["sh", "-c", script]));
         assert_eq!(run.code, code, "{script}: {run:?}");
     }
-    assert_eq!(
-        Run::of(exec(&world, &issuer, "db/prod/password > P").arg("/no/such/program")).code,
-        127
-    );
+    let told = Run::of(exec(&world, &issuer, "db/prod/password > P").arg("/no/such/program"));
+    assert_eq!(told.code, 127, "{told:?}");
+    assert_eq!(world.ledger(&["--event", "delivery"]).len(), 3, "and it cost no token");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

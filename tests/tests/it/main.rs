@@ -4,6 +4,7 @@ mod action;
 mod canary;
 mod dev;
 mod exec;
+mod json;
 mod keyring;
 mod main_job;
 mod nodes;

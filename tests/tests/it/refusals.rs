@@ -1,6 +1,6 @@
 //! What is refused, each from outside and each in the ledger.
 
-use acceptance::world::Answer;
+use acceptance::world::{Answer, text};
 use acceptance::{TokenIssuer, World, attack, on_each_database};
 use segura_model::{Algorithm, Clock, SystemClock};
 use segura_plugins::sample;
@@ -159,5 +159,75 @@ on_each_database! {
         assert_eq!(world.deliver(&token, &["db/prod/password"]).await.status, 200);
         refused(&world, &token, 409, "token-replayed").await;
         assert!(recorded(&world, "token-replayed"));
+    }
+}
+
+on_each_database! {
+    async fn a_policy_that_can_grant_nothing_is_taken_and_told(database: Database) {
+        let (world, issuer) = github_world(database).await;
+        let file = world.write(
+            "never.yaml",
+            "policy: never\nissuer: github\nanchor: { repository_id: '456789' }\n\
+             claims: { ref: main, repository: payments }\n\
+             expires_at: 2020-01-01T00:00:00Z\nread: [db/prod/password]\n",
+        );
+        for more in [&["--dry-run"][..], &[]] {
+            let file = text(&file);
+            let line = [&["--json", "policy", "apply", "-f", &file][..], more].concat();
+            let run = world.administer(&line);
+            let applied = &run.json()["policies"][0];
+            assert_eq!(applied["state"], "expired", "{applied}");
+            let warnings = applied["warnings"].to_string();
+            for part in ["expired: ", "never-matches: `ref`", "`refs/heads/main`", "`OWNER/payments`"] {
+                assert!(warnings.contains(part) && run.stderr.contains(part), "{part}: {run:?}");
+            }
+        }
+        let shown = world.administer(&["policy", "show", "never"]).stdout;
+        assert!(shown.starts_with("# expired at 2020-01-01"), "{shown}");
+        let all = world.administer(&["policy", "ls"]).stdout;
+        let of = |name: &str| all.lines().find(|line| line.starts_with(name)).expect("a row").to_owned();
+        assert!(of("never").contains(" expired ") && of("payments-deploy").contains(" active "), "{all}");
+
+        let token = world.write("never.token", &issuer.token(&claims()));
+        let told = world.administer(&["policy", "explain", "--job-token", &text(&token)]).stdout;
+        assert!(told.contains("is never `payments`") && told.contains("it expired at"), "{told}");
+    }
+}
+
+on_each_database! {
+    async fn a_refusal_that_no_policy_is_to_blame_for_says_what_was_wrong(database: Database) {
+        let (world, issuer) = github_world(database).await;
+        let explain = |answer: &Answer| {
+            let denial = answer.body["denial"].as_str().expect("an id").to_owned();
+            let told = world.administer(&["policy", "explain", "--denial", &denial]).stdout;
+            let json = world.administer(&["--json", "policy", "explain", "--denial", &denial]).json();
+            assert!(json["reasons"][0]["fix"].is_string() && json["trace"].is_object(), "{json}");
+            told
+        };
+        world.put_secret("db/prod/gone", "a value that goes");
+        world.administer(&["secret", "rm", "db/prod/gone", "--yes"]);
+        for (wanted, parts) in [
+            ("db/prod/gone", &["no secret at `db/prod/gone`", "removed at 20", "by operator", "segura secret put db/prod/gone"][..]),
+            ("db/prod/none", &["no secret at `db/prod/none`; ", "segura secret ls"]),
+            ("db/prod/password#user", &["`db/prod/password#user`: the secret has no such field", "after `#`"]),
+            ("db/prod/password@7", &["no such version", "segura secret history db/prod/password"]),
+        ] {
+            let answer = world.deliver(&issuer.token(&claims()), &[wanted]).await;
+            assert_eq!(answer.code(), "secret-missing", "{answer:?}");
+            let told = explain(&answer).replace("\nhelp: ", "; ");
+            for part in parts {
+                assert!(told.contains(part), "{wanted}: {part}: {told}");
+            }
+            assert!(!told.contains("matches"), "policies had no part in it: {told}");
+        }
+
+        let token = issuer.token(&claims());
+        let first = world.deliver(&token, &["db/prod/password"]).await;
+        let session = first.body["session"]["id"].as_str().expect("a session").to_owned();
+        let told = explain(&world.deliver(&token, &["db/prod/password"]).await);
+        let run = claims()["run_id"].as_str().expect("a run").to_owned();
+        for part in ["was spent before, at 20", "from 127.0.0.1", &run, &session, "given db/prod/password", "one `segura exec`"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
     }
 }

@@ -7,12 +7,13 @@ use segura_model::api::DenialAnswer;
 use crate::app::App;
 use crate::http::error::ApiError;
 use crate::http::extract::Named;
+use crate::service::trust::denials::Denial;
 
 /// Open a refusal.
 pub(super) async fn denial_show(
     app: Data<App>,
     Named(id): Named<DenialId>,
 ) -> Result<Json<DenialAnswer>, ApiError> {
-    let denial = app.trust.denial(id).await?;
-    Ok(Json(DenialAnswer { denial: id, record: denial.record, trace: denial.trace }))
+    let Denial { record, reasons, trace } = app.trust.denial(id).await?;
+    Ok(Json(DenialAnswer { denial: id, record, reasons, trace }))
 }

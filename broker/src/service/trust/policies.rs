@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use segura_model::PolicyName;
 use segura_model::api::{AppliedPolicy, Change, PolicyView};
 use segura_model::audit::{Event, Outcome, Record};
-use segura_model::policy::{PolicyDraft, PolicyState, TrustPolicy};
+use segura_model::policy::{PolicyDraft, PolicyState, Standing, TrustPolicy};
+use segura_model::{PolicyName, Timestamp};
 use segura_store::{StoredPolicy, Tx};
 use serde_json::json;
 
@@ -37,8 +37,10 @@ impl TrustService {
         check_count(drafts.len())?;
         if run == Run::Dry {
             let catalogue = Catalogue::stored(&self.core).await?;
+            let now = self.core.clock.now();
             let dry = move || {
-                Ok(plan(&catalogue, drafts)?.into_iter().map(|step| step.applied).collect())
+                let steps = plan(&catalogue, drafts, now)?;
+                Ok(steps.into_iter().map(|step| step.applied).collect())
             };
             return self.rehearse(dry).await;
         }
@@ -48,7 +50,7 @@ impl TrustService {
             Box::pin(async move {
                 let names: Vec<PolicyName> =
                     drafts.iter().map(|draft| draft.policy.clone()).collect();
-                let steps = plan(&Catalogue::of(tx, &names).await?, drafts)?;
+                let steps = plan(&Catalogue::of(tx, &names).await?, drafts, record.at)?;
                 for step in &steps {
                     step.write(tx, &record, &author).await?;
                 }
@@ -143,7 +145,11 @@ struct Step {
 }
 
 /// What applying these drafts does.
-fn plan(catalogue: &Catalogue, drafts: Vec<PolicyDraft>) -> Result<Vec<Step>, TrustError> {
+fn plan(
+    catalogue: &Catalogue,
+    drafts: Vec<PolicyDraft>,
+    now: Timestamp,
+) -> Result<Vec<Step>, TrustError> {
     let mut names = BTreeSet::new();
     let (mut steps, mut errors) = (Vec::with_capacity(drafts.len()), Vec::new());
     for draft in drafts {
@@ -152,7 +158,7 @@ fn plan(catalogue: &Catalogue, drafts: Vec<PolicyDraft>) -> Result<Vec<Step>, Tr
         }
         let (policy, before) = (draft.policy.clone(), catalogue.draft(&draft.policy));
         match catalogue.compile(draft) {
-            Ok(compiled) => steps.push(Step::new(catalogue, compiled, before)),
+            Ok(compiled) => steps.push(Step::new(catalogue, compiled, before, now)),
             Err(CompileError::Policy(error)) => errors.push(error),
             Err(CompileError::NoIssuer(issuer)) => {
                 return Err(TrustError::PolicyIssuer { policy, issuer });
@@ -163,20 +169,23 @@ fn plan(catalogue: &Catalogue, drafts: Vec<PolicyDraft>) -> Result<Vec<Step>, Tr
 }
 
 impl Step {
-    fn new(catalogue: &Catalogue, compiled: TrustPolicy, before: Option<PolicyDraft>) -> Self {
+    fn new(
+        catalogue: &Catalogue,
+        compiled: TrustPolicy,
+        before: Option<PolicyDraft>,
+        now: Timestamp,
+    ) -> Self {
         let change = match &before {
             Some(before) if before == compiled.draft() => Change::Unchanged,
             _ if catalogue.policies.contains_key(compiled.name()) => Change::Replaced,
             _ => Change::Created,
         };
-        let warning = |warning: &segura_model::policy::Warning| {
-            format!("{}: {}; {}", warning.code, warning.message, warning.fix)
-        };
         let applied = AppliedPolicy {
             policy: compiled.name().clone(),
             change,
+            state: compiled.standing(now),
             pending: pending(&compiled),
-            warnings: compiled.lint().iter().map(warning).collect(),
+            warnings: compiled.lint(now).iter().map(ToString::to_string).collect(),
         };
         Self { compiled, before, applied }
     }
@@ -262,12 +271,18 @@ fn pending(policy: &TrustPolicy) -> Option<String> {
 fn view(core: &Core, catalogue: &Catalogue, name: &PolicyName) -> Option<PolicyView> {
     let stored = catalogue.policies.get(name)?;
     let draft = catalogue.draft(name)?;
-    let pending = match catalogue.compile(draft.clone()) {
-        Ok(policy) => pending(&policy).map(|reason| with_seen(core, name, reason)),
-        Err(error) => Some(format!("it does not compile any more: {}", TrustError::from(error))),
+    let (state, pending) = match catalogue.compile(draft.clone()) {
+        Ok(policy) => (
+            policy.standing(core.clock.now()),
+            pending(&policy).map(|reason| with_seen(core, name, reason)),
+        ),
+        Err(error) => (
+            Standing::Pending,
+            Some(format!("it does not compile any more: {}", TrustError::from(error))),
+        ),
     };
     let (changed_at, changed_by) = (stored.changed_at, stored.changed_by.clone());
-    Some(PolicyView { draft, pending, changed_at, changed_by })
+    Some(PolicyView { draft, state, pending, changed_at, changed_by })
 }
 
 fn with_seen(core: &Core, name: &PolicyName, reason: String) -> String {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use segura_broker::dev::{self, Job};
 use segura_plugins::Env;
 use segura_plugins::sample::SampleJob;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -80,7 +80,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
         claims: args.claims.into_iter().collect::<Map<_, _>>(),
     };
     let token = context.block_on(dev::ask(&socket, &job))?;
-    print::raw(format!("{token}\n").as_bytes())
+    print::result(context.format(), &json!({"token": token}), |_| token.clone())
 }
 
 fn claim(text: &str) -> Result<(String, Value), String> {

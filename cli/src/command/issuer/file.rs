@@ -14,10 +14,8 @@ pub(crate) fn parse(document: &Document) -> Result<Vec<IssuerDraft>, CliError> {
         serde_saphyr::from_multiple_with_options(&document.text, options)
             .map_err(|error| refusal(document, error.without_snippet()))?;
     if drafts.is_empty() {
-        let name = &document.name;
-        return Err(CliError::Usage(format!(
-            "{name} holds no issuer: write at least `issuer`, `preset`"
-        )));
+        let why = "it holds no issuer: write at least `issuer`, `preset`".to_owned();
+        return Err(CliError::IssuerFile { name: document.name.clone(), why });
     }
     Ok(drafts)
 }
@@ -26,7 +24,8 @@ fn refusal(document: &Document, error: &YamlError) -> CliError {
     let place = error
         .location()
         .map_or_else(String::new, |at| format!("line {}, column {}: ", at.line(), at.column()));
-    CliError::Usage(format!("{}: {place}{}", document.name, yaml::words(error)))
+    let why = format!("{place}{}", yaml::words(error));
+    CliError::IssuerFile { name: document.name.clone(), why }
 }
 
 #[cfg(test)]

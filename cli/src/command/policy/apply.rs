@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use segura_model::PolicyName;
 use segura_model::api::{AppliedPolicy, ApplyQuery, PoliciesAnswer, PoliciesPut};
-use segura_model::policy::PolicyDraft;
+use segura_model::policy::{PolicyDraft, Standing};
 
 use crate::command::issuer::change_word;
 use crate::context::Context;
@@ -38,9 +38,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
     let (mut policies, mut places) = (Vec::new(), Vec::new());
     for document in documents::read(&args.files)? {
-        let drafts = PolicyDraft::parse_documents(&document.text);
-        let refusal = |error| CliError::Usage(format!("{}: {error}", document.name));
-        let drafts = drafts.map_err(refusal)?;
+        let drafts = PolicyDraft::parse_documents(&document.text)
+            .map_err(|fault| CliError::PolicyFile { name: document.name.clone(), fault })?;
         places.extend(drafts.iter().map(|draft| (draft.policy.clone(), document.name.clone())));
         policies.extend(drafts);
     }
@@ -70,9 +69,12 @@ fn words(answer: &PoliciesAnswer) -> String {
     let line = |policy: &AppliedPolicy| {
         let name = &policy.policy;
         let change = change_word(policy.change, answer.dry_run);
-        let pending =
-            if policy.pending.is_some() { " (pending: it grants nothing yet)" } else { "" };
-        format!("policy {name} {change}{pending}")
+        let state = match policy.state {
+            Standing::Active => "",
+            Standing::Expired => " (expired: it grants nothing)",
+            Standing::Pending => " (pending: it grants nothing yet)",
+        };
+        format!("policy {name} {change}{state}")
     };
     answer.policies.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use segura_model::api::{DenialAnswer, ExplainAnswer, ExplainRequest};
+use segura_model::api::{DenialAnswer, DenialReason, ExplainAnswer, ExplainRequest};
 use segura_model::wanted::WantedSecret;
 use segura_model::{Claims, DenialId, IssuerId};
 
@@ -78,10 +78,22 @@ fn denial(answer: &DenialAnswer) -> String {
     let client = record.client.map(|client| format!(" from {client}")).unwrap_or_default();
     let who = print::actor(&record.actor);
     let head = format!("{}: {code}\n{}{client}, {who}", answer.denial, record.at);
+    if !answer.reasons.is_empty() {
+        // The policies had no part in it: that they match would lead astray.
+        return format!(
+            "{head}\n\n{}",
+            answer.reasons.iter().map(reason).collect::<Vec<_>>().join("\n")
+        );
+    }
     match &answer.trace {
         Some(trace) => format!("{head}\n\n{}", trace::words(trace)),
         None => format!("{head}\n\n{}", without_trace(&record.detail)),
     }
+}
+
+fn reason(reason: &DenialReason) -> String {
+    let help = reason.fix.iter().map(|fix| format!("\nhelp: {fix}"));
+    format!("{}{}", reason.what, help.collect::<String>())
 }
 
 /// What the ledger has of a refusal that no policy was asked about.

@@ -27,7 +27,7 @@ fn table(all: &PolicyList) -> String {
         table.row([
             view.draft.policy.to_string(),
             view.draft.issuer.to_string(),
-            if view.pending.is_some() { "pending".to_owned() } else { "active".to_owned() },
+            view.state.as_str().to_owned(),
             read.join(" "),
             view.changed_at.to_string(),
             view.changed_by.clone(),

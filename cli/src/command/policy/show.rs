@@ -2,6 +2,7 @@
 
 use segura_model::PolicyName;
 use segura_model::api::PolicyView;
+use segura_model::policy::Standing;
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -25,9 +26,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
 
 /// The policy, under comments that say what the file does not.
 pub(crate) fn words(view: &PolicyView) -> String {
-    let state = match &view.pending {
-        None => "active".to_owned(),
-        Some(why) => format!("pending, grants nothing: {why}").replace('\n', " "),
+    let state = match (&view.pending, view.draft.expires_at) {
+        (Some(why), _) => format!("pending, grants nothing: {why}").replace('\n', " "),
+        (None, Some(end)) if view.state == Standing::Expired => {
+            format!("expired at {end}, grants nothing: take `expires_at` out or name a later time")
+        }
+        (None, _) => view.state.as_str().to_owned(),
     };
     let by = view.changed_by.replace('\n', " ");
     format!("# {state}\n# written {} by {by}\n{}", view.changed_at, print::yaml(&view.draft))
@@ -58,10 +62,18 @@ session: 15m
         let draft = PolicyDraft::parse_documents(text).unwrap().remove(0);
         let view = PolicyView {
             draft: draft.clone(),
+            state: Standing::Pending,
             pending: Some("no ids".to_owned()),
             changed_at: segura_model::Timestamp(0),
             changed_by: "ana".to_owned(),
         };
         assert_eq!(PolicyDraft::parse_documents(&words(&view)).unwrap(), [draft]);
+
+        let draft = PolicyDraft {
+            expires_at: Some(segura_model::Timestamp(1_795_521_600)),
+            ..view.draft.clone()
+        };
+        let over = PolicyView { draft, state: Standing::Expired, pending: None, ..view };
+        assert!(words(&over).starts_with("# expired at 2026-"), "{}", words(&over));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::world::{FORGE, LAB, OPEN, draft, entry, job, push, try_policy};
+use super::world::{FORGE, LAB, NOON, OPEN, draft, entry, job, push, try_policy};
 use crate::error::{Classify, Kind};
 use crate::policy::{PendingReason, PolicyState, TrustPolicy};
 use crate::preset::Preset;
@@ -238,7 +238,12 @@ const HOSTED: &str = "runner_environment: hosted";
 #[test]
 fn unwise_policies_are_warned_about() {
     let codes = |preset: &Preset, yaml: &str| -> Vec<String> {
-        try_policy(preset, yaml).unwrap().lint().into_iter().map(|warning| warning.code).collect()
+        try_policy(preset, yaml)
+            .unwrap()
+            .lint(NOON)
+            .into_iter()
+            .map(|warning| warning.code)
+            .collect()
     };
     let forge = |yaml: &str| {
         let anchor = "anchor: {repository_id: '1', repository_owner_id: '2'}";

@@ -3,20 +3,22 @@
 //! The names in `sub` can change hands; the ids cannot. The same issuer signs for
 //! service connections (`sc://…`), which prove a connection, not a pipeline.
 
-use segura_model::preset::{ClaimSpec, ClaimTrust};
+use segura_model::preset::{ClaimForm, ClaimSpec, ClaimTrust};
 use segura_model::{Claims, IssuerEntry};
 
 /// The claims, in the order in which they are best understood.
 pub const CLAIMS: &[ClaimSpec] = &[
-    id("org_id").hint("the organisation, System.CollectionId"),
-    id("prj_id").hint("the project, System.TeamProjectId"),
+    id("org_id").hint("the organisation, System.CollectionId").form(GUID),
+    id("prj_id").hint("the project, System.TeamProjectId").form(GUID),
     id("def_id").hint("the pipeline, System.DefinitionId"),
     ClaimSpec::text("sub")
         .trust(ClaimTrust::Raw)
-        .hint("p://ORG/PROJECT/PIPELINE: all three are names, which can change hands"),
-    ClaimSpec::text("rpo_ref").separators("/").hint(
-        "in full, such as refs/heads/main; a pull request's build has refs/pull/NUMBER/merge",
-    ),
+        .hint("p://ORG/PROJECT/PIPELINE: all three are names, which can change hands")
+        .form(ClaimForm::of(&["p://*/*/*"], "p://ORG/PROJECT/PIPELINE").after(&["p://"])),
+    ClaimSpec::text("rpo_ref")
+        .separators("/")
+        .hint("in full, such as refs/heads/main; a pull request's build has refs/pull/NUMBER/merge")
+        .form(FULL_REF),
     ClaimSpec::text("rpo_id").separators("/").hint(
         "a GUID for Azure Repos, and owner/name for a repository on GitHub, where it is a name",
     ),
@@ -24,6 +26,15 @@ pub const CLAIMS: &[ClaimSpec] = &[
     ClaimSpec::text("rpo_ver").hint("the commit"),
     ClaimSpec::text("run_id"),
 ];
+
+const GUID: ClaimForm = ClaimForm::of(&["*-*-*-*-*"], "a GUID and not the name");
+
+const FULL_REF: ClaimForm = ClaimForm::of(
+    // The last is a folder of Team Foundation Version Control.
+    &["refs/heads/**", "refs/tags/**", "refs/pull/**", "$/**"],
+    "the full name, refs/heads/BRANCH or refs/tags/TAG",
+)
+.after(&["refs/heads/", "refs/tags/"]);
 
 /// A pipeline's token, of the organisation that the issuer is for.
 pub(super) fn check(claims: &Claims, entry: &IssuerEntry) -> Result<(), String> {

@@ -5,7 +5,7 @@
 //! fork's and `job_project_*` the parent's: so `job_project_id` is no anchor.
 //! <https://docs.gitlab.com/ci/secrets/id_token_authentication/>
 
-use segura_model::preset::{ClaimKind, ClaimSpec, ClaimTrust};
+use segura_model::preset::{ClaimForm, ClaimKind, ClaimSpec, ClaimTrust};
 use segura_model::{Claims, IssuerEntry};
 
 /// The claims, in the order in which they are best understood.
@@ -18,13 +18,24 @@ pub const CLAIMS: &[ClaimSpec] = &[
         "a project may drop or reorder its parts (ci_id_token_sub_claim_components): name the \
          claims instead",
     ),
-    name("project_path", "/").hint("a path can be taken by another: pin project_id"),
+    name("project_path", "/")
+        .hint("a path can be taken by another: pin project_id")
+        .form(PROJECT_PATH),
     name("namespace_path", "/").hint("a path can be taken by another: pin namespace_id"),
     ClaimSpec::text("ref")
         .separators("/")
-        .hint("the bare name, such as main; ref_path has refs/heads/ in front"),
-    ClaimSpec::text("ref_path").separators("/").hint("in full, such as refs/heads/main"),
-    ClaimSpec::text("ref_type").hint("branch or tag"),
+        .hint("the bare name, such as main; ref_path has refs/heads/ in front")
+        .form(ClaimForm::never(
+            &["refs/heads/**", "refs/tags/**"],
+            "the branch's or tag's name alone, such as main (`ref_path` has it in full)",
+        )),
+    ClaimSpec::text("ref_path")
+        .separators("/")
+        .hint("in full, such as refs/heads/main")
+        .form(FULL_REF),
+    ClaimSpec::text("ref_type")
+        .hint("branch or tag")
+        .form(ClaimForm::of(&["branch", "tag"], "branch or tag")),
     flag("ref_protected").hint(
         "the text \"true\" or \"false\"; anyone who may push can make an unprotected branch of \
          any name",
@@ -34,15 +45,25 @@ pub const CLAIMS: &[ClaimSpec] = &[
     ClaimSpec::text("environment").separators("/").hint("absent if the job names no environment"),
     flag("environment_protected").hint("always \"false\" in the Community Edition"),
     ClaimSpec::text("environment_action"),
-    ClaimSpec::text("deployment_tier"),
+    ClaimSpec::text("deployment_tier").form(ClaimForm::of(
+        &["development", "other", "production", "staging", "testing"],
+        "production, staging, testing, development or other",
+    )),
     ClaimSpec::text("sha"),
-    name("ci_config_ref_uri", "/@").hint("null if the configuration comes from elsewhere"),
+    name("ci_config_ref_uri", "/@").hint("null if the configuration comes from elsewhere").form(
+        ClaimForm::of(
+            &["*/**@**"],
+            "HOST/GROUP/PROJECT//FILE@REF, such as \
+             gitlab.com/acme/payments//.gitlab-ci.yml@refs/heads/main",
+        ),
+    ),
     ClaimSpec::text("ci_config_sha"),
     number("job_project_id").hint("of the project that runs the job; it can be another's code"),
-    name("job_project_path", "/"),
+    name("job_project_path", "/").form(PROJECT_PATH),
     number("job_namespace_id"),
     name("job_namespace_path", "/"),
-    ClaimSpec::text("project_visibility"),
+    ClaimSpec::text("project_visibility")
+        .form(ClaimForm::of(&["internal", "private", "public"], "public, private or internal")),
     number("user_id"),
     name("user_login", "").hint("a login can be taken by another: use user_id"),
     name("user_email", "").hint("an address can change hands: use user_id"),
@@ -53,8 +74,19 @@ pub const CLAIMS: &[ClaimSpec] = &[
     number("pipeline_id"),
     number("job_id"),
     ClaimSpec::text("runner_id").kind(ClaimKind::Number),
-    ClaimSpec::text("runner_environment").hint("gitlab-hosted or self-hosted"),
+    ClaimSpec::text("runner_environment")
+        .hint("gitlab-hosted or self-hosted")
+        .form(ClaimForm::of(&["gitlab-hosted", "self-hosted"], "gitlab-hosted or self-hosted")),
 ];
+
+const PROJECT_PATH: ClaimForm =
+    ClaimForm::of(&["*/**"], "GROUP/PROJECT, such as acme/payments").after(&["GROUP/"]);
+
+const FULL_REF: ClaimForm = ClaimForm::of(
+    &["refs/heads/**", "refs/tags/**", "refs/merge-requests/**"],
+    "the full name, refs/heads/BRANCH or refs/tags/TAG",
+)
+.after(&["refs/heads/", "refs/tags/"]);
 
 /// A token of a job, not one of those that GitLab signs with the same keys when
 /// somebody signs in with it.

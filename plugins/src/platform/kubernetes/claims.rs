@@ -4,7 +4,7 @@
 //! create pods in a namespace chooses its pods' service accounts and names, so
 //! namespace and service account are the boundary, and a pod's name proves nothing.
 
-use segura_model::preset::{ClaimSpec, ClaimTrust};
+use segura_model::preset::{ClaimForm, ClaimSpec, ClaimTrust};
 use segura_model::{Claims, IssuerEntry};
 
 /// The claims, in the order in which they are best understood.
@@ -13,11 +13,20 @@ pub const CLAIMS: &[ClaimSpec] = &[
         .at(&["kubernetes.io", "serviceaccount", "uid"])
         .trust(ClaimTrust::Anchor)
         .hint("another one if the service account is deleted and made again"),
-    ClaimSpec::text("namespace").at(&["kubernetes.io", "namespace"]),
-    ClaimSpec::text("service_account").at(&["kubernetes.io", "serviceaccount", "name"]),
+    ClaimSpec::text("namespace").at(&["kubernetes.io", "namespace"]).form(BARE_NAME),
+    ClaimSpec::text("service_account")
+        .at(&["kubernetes.io", "serviceaccount", "name"])
+        .form(BARE_NAME),
     ClaimSpec::text("sub")
         .trust(ClaimTrust::Raw)
-        .hint("system:serviceaccount:NAMESPACE:SERVICE_ACCOUNT"),
+        .hint("system:serviceaccount:NAMESPACE:SERVICE_ACCOUNT")
+        .form(
+            ClaimForm::of(
+                &["system:serviceaccount:*:*"],
+                "system:serviceaccount:NAMESPACE:SERVICE_ACCOUNT",
+            )
+            .after(&["system:serviceaccount:", "system:serviceaccount:NAMESPACE:"]),
+        ),
     ClaimSpec::text("pod")
         .at(&["kubernetes.io", "pod", "name"])
         .trust(ClaimTrust::Name)
@@ -26,6 +35,9 @@ pub const CLAIMS: &[ClaimSpec] = &[
     ClaimSpec::text("node").at(&["kubernetes.io", "node", "name"]),
     ClaimSpec::text("node_uid").at(&["kubernetes.io", "node", "uid"]),
 ];
+
+const BARE_NAME: ClaimForm =
+    ClaimForm::never(&["*/*", "*:*"], "a name alone, without namespace or kind in front of it");
 
 /// A token that was projected for somebody, and says one thing about whose it is.
 pub(super) fn check(claims: &Claims, entry: &IssuerEntry) -> Result<(), String> {
