@@ -87,15 +87,14 @@ async fn replace_policies(
     before: &Arc<Snapshot>,
     names: BTreeSet<PolicyName>,
 ) -> Result<PolicySet, StoreError> {
-    let mut replaced = Vec::new();
+    let mut stored = Vec::new();
     for name in &names {
-        let stored = source.store.policy_find(name, &*source.row_mac).await?;
-        replaced.extend(stored.and_then(|row| policy(&before.issuers, &row)));
+        stored.extend(source.store.policy_find(name, &*source.row_mac).await?);
     }
     let before = Arc::clone(before);
     off_worker(move || {
-        let kept = before.policies.iter().filter(|policy| !names.contains(policy.name()));
-        PolicySet::build(kept.cloned().chain(replaced).collect())
+        let found = stored.iter().filter_map(|row| policy(&before.issuers, row)).collect();
+        before.policies.replace(&names, found)
     })
     .await
 }
