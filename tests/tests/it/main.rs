@@ -10,6 +10,7 @@ mod nodes;
 mod operators;
 mod overload;
 mod pipelines;
+mod policies;
 mod provider;
 mod readme;
 mod refusals;
