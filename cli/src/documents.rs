@@ -72,9 +72,9 @@ fn collect(directory: &Path, depth: u32, paths: &mut Vec<PathBuf>) -> Result<(),
     Ok(())
 }
 
-const LIMIT: u64 = 4 << 20;
+const LIMIT: u64 = 8 << 20;
 const DEPTH: u32 = 8;
-const COUNT: usize = 1000;
+const COUNT: usize = 10_000;
 
 #[cfg(test)]
 mod tests {

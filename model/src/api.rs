@@ -39,8 +39,9 @@ pub use sys::{
 pub use token::{OAuthError, TokenAnswer};
 pub use trust::{
     AppliedIssuer, AppliedPolicy, ApplyQuery, Change, DenialAnswer, DenialReason, ExplainAnswer,
-    ExplainRequest, IssuerList, IssuersAnswer, IssuersPut, PinRequest, PoliciesAnswer, PoliciesPut,
-    PolicyList, PolicyMatch, PolicyView, RemovedAnswer, WhoamiAnswer, WhoamiRequest,
+    ExplainRequest, IssuerList, IssuersAnswer, IssuersPut, MOST_APPLIED, MOST_APPLIED_BYTES,
+    PinRequest, PoliciesAnswer, PoliciesPut, PolicyList, PolicyMatch, PolicyView, RemovedAnswer,
+    WhoamiAnswer, WhoamiRequest,
 };
 
 /// The most entries of one page of a list.

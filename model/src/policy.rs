@@ -20,6 +20,8 @@ mod evaluate;
 mod explain;
 mod file;
 mod glob;
+mod index;
+mod layer;
 mod lint;
 mod nearest;
 mod never;

@@ -127,17 +127,47 @@ pub(crate) async fn raise(
         .set(change_number::number.eq(change_number::number + 1))
         .returning(change_number::number);
     let raised = on_backend!(conn, |conn| update.get_result::<i64>(conn).await)?;
-    for (position, (kind, key)) in (0_i64..).zip(list) {
-        let insert = diesel::insert_into(changes::table).values((
-            changes::number.eq(raised),
-            changes::position.eq(position),
-            changes::kind.eq(kind.as_str()),
-            changes::key.eq(key),
-            changes::at.eq(now.0),
-        ));
-        on_backend!(conn, |conn| insert.execute(conn).await)?;
-    }
+    let lines = (0_i64..).zip(list).map(|(position, (kind, key))| Line {
+        number: raised,
+        position,
+        kind: kind.as_str(),
+        key: key.clone(),
+        at: now.0,
+    });
+    write(conn, lines.collect()).await?;
     Ok(ChangeNumber(raised))
+}
+
+/// A line of the feed, as written.
+#[derive(Insertable)]
+#[diesel(table_name = changes)]
+struct Line {
+    number: i64,
+    position: i64,
+    kind: &'static str,
+    key: String,
+    at: i64,
+}
+
+/// Many lines take few round trips to PostgreSQL, and one change of thread with SQLite.
+async fn write(conn: &mut Conn, lines: Vec<Line>) -> Result<(), StoreError> {
+    match conn {
+        Conn::Postgres(conn) => {
+            for some in lines.chunks(PAGE_ROWS) {
+                diesel::insert_into(changes::table).values(some).execute(conn).await?;
+            }
+        }
+        Conn::Sqlite(conn) => {
+            conn.spawn_blocking(move |conn| {
+                lines.iter().try_for_each(|line| {
+                    let insert = diesel::insert_into(changes::table).values(line);
+                    diesel::RunQueryDsl::execute(insert, conn).map(drop)
+                })
+            })
+            .await?;
+        }
+    }
+    Ok(())
 }
 
 /// Take the number's row for a unit of work, so that no batch commits a decision made

@@ -2,6 +2,7 @@
 //! ([`RowMac`]) is not there.
 
 use diesel::prelude::*;
+use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 use segura_model::{IssuerId, PolicyName, Timestamp};
 
@@ -11,6 +12,9 @@ use crate::readers::read;
 use crate::row_mac::{self, Authenticated};
 use crate::schema::policies;
 use crate::{ChangeKind, RowMac, Store, StoreError, Tx, text};
+
+/// How many rows one statement names: each column of each is a parameter.
+const PORTION: usize = 1000;
 
 /// A policy and who wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,15 @@ impl Store {
     ) -> Result<Option<StoredPolicy>, StoreError> {
         read!(self, |conn| find(conn, name, mac))
     }
+
+    /// Those of these policies that there are, by name.
+    pub async fn policy_find_all(
+        &self,
+        names: &[PolicyName],
+        mac: &dyn RowMac,
+    ) -> Result<Vec<StoredPolicy>, StoreError> {
+        read!(self, |conn| find_all(conn, names, mac))
+    }
 }
 
 impl Tx {
@@ -59,18 +72,34 @@ impl Tx {
         find(self.conn(), name, &*mac).await
     }
 
+    /// Those of these policies that there are, by name, as this unit of work sees them.
+    pub async fn policy_find_all(
+        &mut self,
+        names: &[PolicyName],
+    ) -> Result<Vec<StoredPolicy>, StoreError> {
+        let mac = self.row_mac();
+        find_all(self.conn(), names, &*mac).await
+    }
+
     /// Write a policy, replacing one of the same name. Raises the change number.
     pub async fn policy_put(&mut self, policy: &StoredPolicy) -> Result<(), StoreError> {
-        text::document("a policy", &policy.body, text::DOCUMENT)?;
-        text::line("an operator's name", &policy.changed_by)?;
-        let row = Row::new(policy, &*self.row_mac());
-        let upsert = diesel::insert_into(policies::table)
-            .values(&row)
-            .on_conflict(policies::name)
-            .do_update()
-            .set(&row);
-        on_backend!(self.conn(), |conn| upsert.execute(conn).await)?;
-        self.raise(ChangeKind::Policy, policy.name.as_str());
+        self.policy_put_all(std::slice::from_ref(policy)).await
+    }
+
+    /// Write policies, no two of one name, each replacing one of the same name. Raises the
+    /// change number.
+    pub async fn policy_put_all(&mut self, policies: &[StoredPolicy]) -> Result<(), StoreError> {
+        let mac = self.row_mac();
+        let mut rows = Vec::with_capacity(policies.len());
+        for policy in policies {
+            text::document("a policy", &policy.body, text::DOCUMENT)?;
+            text::line("an operator's name", &policy.changed_by)?;
+            rows.push(Row::new(policy, &*mac));
+        }
+        put(self.conn(), rows).await?;
+        for policy in policies {
+            self.raise(ChangeKind::Policy, policy.name.as_str());
+        }
         Ok(())
     }
 
@@ -138,6 +167,59 @@ pub(crate) async fn rows(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
 
 async fn list(conn: &mut Conn, mac: &dyn RowMac) -> Result<Vec<StoredPolicy>, StoreError> {
     row_mac::listed(rows(conn).await?, mac)
+}
+
+/// Many rows take few round trips to PostgreSQL, and one change of thread with SQLite.
+async fn put(conn: &mut Conn, rows: Vec<Row>) -> Result<(), StoreError> {
+    match conn {
+        Conn::Postgres(conn) => {
+            for some in rows.chunks(PORTION) {
+                diesel::insert_into(policies::table)
+                    .values(some)
+                    .on_conflict(policies::name)
+                    .do_update()
+                    .set((
+                        policies::issuer.eq(excluded(policies::issuer)),
+                        policies::body.eq(excluded(policies::body)),
+                        policies::changed_at.eq(excluded(policies::changed_at)),
+                        policies::changed_by.eq(excluded(policies::changed_by)),
+                        policies::mac.eq(excluded(policies::mac)),
+                    ))
+                    .execute(conn)
+                    .await?;
+            }
+        }
+        Conn::Sqlite(conn) => {
+            conn.spawn_blocking(move |conn| {
+                rows.iter().try_for_each(|row| {
+                    let upsert = diesel::insert_into(policies::table)
+                        .values(row)
+                        .on_conflict(policies::name)
+                        .do_update()
+                        .set(row);
+                    diesel::RunQueryDsl::execute(upsert, conn).map(drop)
+                })
+            })
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+async fn find_all(
+    conn: &mut Conn,
+    names: &[PolicyName],
+    mac: &dyn RowMac,
+) -> Result<Vec<StoredPolicy>, StoreError> {
+    let mut rows = Vec::with_capacity(names.len());
+    for some in names.chunks(PORTION) {
+        let some: Vec<&str> = some.iter().map(PolicyName::as_str).collect();
+        let query = policies::table.filter(policies::name.eq_any(some)).order(policies::name);
+        rows.extend(on_backend!(conn, |conn| query.load::<Row>(conn).await)?);
+    }
+    let mut found = row_mac::listed(rows, mac)?;
+    found.sort_by(|left: &StoredPolicy, right| left.name.cmp(&right.name));
+    Ok(found)
 }
 
 async fn find(

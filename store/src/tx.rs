@@ -1,5 +1,6 @@
 //! A unit of work: rare writes that run alone between two batches.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use segura_model::Timestamp;
@@ -22,6 +23,8 @@ pub struct Tx {
     now: Timestamp,
     row_mac: Arc<dyn RowMac>,
     changes: Vec<(ChangeKind, String)>,
+    /// The same, to list each once.
+    raised: HashSet<(ChangeKind, String)>,
     records: Vec<Prepared>,
 }
 
@@ -35,7 +38,8 @@ pub(crate) struct Work {
 impl Tx {
     /// A unit of work on a connection whose transaction has begun.
     pub(crate) fn new(conn: Conn, now: Timestamp, row_mac: Arc<dyn RowMac>) -> Self {
-        Self { conn, now, row_mac, changes: Vec::new(), records: Vec::new() }
+        let (changes, raised) = (Vec::new(), HashSet::new());
+        Self { conn, now, row_mac, changes, raised, records: Vec::new() }
     }
 
     /// Write a ledger record in this transaction.
@@ -60,8 +64,9 @@ impl Tx {
 
     /// Raise the change number on commit, and say in the feed what changed.
     pub(crate) fn raise(&mut self, kind: ChangeKind, key: &str) {
-        if !self.changes.iter().any(|(known, text)| *known == kind && text == key) {
-            self.changes.push((kind, key.to_owned()));
+        let change = (kind, key.to_owned());
+        if self.raised.insert(change.clone()) {
+            self.changes.push(change);
         }
     }
 

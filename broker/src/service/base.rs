@@ -202,3 +202,11 @@ impl Core {
         }
     }
 }
+
+/// Compiling and indexing ten thousand policies takes a moment, in which no worker should
+/// stand still.
+pub(crate) async fn off_worker<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Stopped)
+}

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use segura_model::api::{FailedCheck, SecretFault};
 use segura_model::audit::{Actor, Event, Outcome, Record, ReleasedPath};
-use segura_model::policy::{Explain, Scope, Trace, TrustPolicy, explain};
+use segura_model::policy::{Scope, Trace, explain};
 use segura_model::{
     Class, Classify, ClientNetwork, Clock, DenialId, IssuerId, OperatorId, Random, SecretPath,
     SessionId, Workload,
@@ -343,10 +343,8 @@ impl Refusals {
 /// one: no policy of a shared issuer can say so.
 fn teaches_anyone(case: &Case<'_>) -> bool {
     let issuer = &case.workload.issuer;
-    let is_open =
-        |policy: &TrustPolicy| policy.is_active() && policy.draft().explain == Explain::Anyone;
     case.snapshot.issuers.by_id(issuer).is_some_and(|entry| !entry.shared)
-        && case.snapshot.policies.of_issuer(issuer).iter().any(|policy| is_open(policy))
+        && case.snapshot.policies.teaches_anyone(issuer)
 }
 
 fn tally(origin: Origin, issuer: Option<IssuerId>, class: Class) -> Entry {

@@ -16,6 +16,11 @@ use crate::policy::{PolicyDraft, Standing, Trace};
 use crate::secret::{self, SecretText};
 use crate::wanted::WantedSecret;
 
+/// The most files of one apply. The writer serves nobody else until they are written.
+pub const MOST_APPLIED: usize = 1000;
+/// The most bytes of its body.
+pub const MOST_APPLIED_BYTES: usize = 4 * 1024 * 1024;
+
 /// `PUT …`: how to apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

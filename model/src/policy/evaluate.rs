@@ -77,7 +77,8 @@ pub fn evaluate(
     wanted: &[SecretPath],
     now: Timestamp,
 ) -> Decision {
-    let (matching, anchored) = matching(set, workload, now);
+    let matching = matching(set, workload, now);
+    let anchored = anchored(set, workload, &matching);
     let outcomes: Vec<Outcome> = wanted.iter().map(|path| decide(&matching, path)).collect();
     let policies_used = if wanted.is_empty() { standing(&matching) } else { used(&outcomes) };
     let session_seconds = policies_used.iter().map(|policy| policy.session_seconds()).min();
@@ -91,25 +92,30 @@ pub fn may_read(
     path: &SecretPath,
     now: Timestamp,
 ) -> Result<Arc<TrustPolicy>, NotGranted> {
-    match decide(&matching(set, workload, now).0, path) {
+    match decide(&matching(set, workload, now), path) {
         Outcome::Granted(policy) => Ok(policy),
         Outcome::Refused(why) => Err(why),
     }
 }
 
-/// The policies that match, and whether any anchor did.
+/// The policies that match, by name.
 pub(super) fn matching<'s>(
     set: &'s PolicySet,
     workload: &Workload,
     now: Timestamp,
-) -> (Vec<&'s Arc<TrustPolicy>>, bool) {
-    let mut anchored = false;
-    let matching = set
-        .candidates(workload)
-        .inspect(|policy| anchored = anchored || policy.owned_by(&workload.claims))
-        .filter(|policy| policy.matches(workload, now))
-        .collect();
-    (matching, anchored)
+) -> Vec<&'s Arc<TrustPolicy>> {
+    let candidates = set.candidates(workload);
+    let mut matching: Vec<_> = candidates.filter(|policy| policy.matches(workload, now)).collect();
+    matching.sort_unstable_by(|left, right| left.name().cmp(right.name()));
+    matching.dedup_by(|left, right| Arc::ptr_eq(left, right));
+    matching
+}
+
+/// Whether the workload carries the ids of some policy's anchor, whether that policy
+/// matches or not.
+fn anchored(set: &PolicySet, workload: &Workload, matching: &[&Arc<TrustPolicy>]) -> bool {
+    matching.iter().any(|policy| !policy.anchor.is_empty())
+        || set.anchored(workload).any(|policy| policy.owned_by(&workload.claims))
 }
 
 /// Decide one path among the policies that match.

@@ -4,6 +4,7 @@
 //! [`Trace::for_caller`] keeps the policies whose anchor the caller carries, and those
 //! that say `explain: anyone`; about the rest it does not even say that they exist.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -29,8 +30,8 @@ const MAX_FAILED: usize = 8;
 /// Which policies a trace looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Those the index finds: for the answer to a refused caller, at the cost of one
-    /// more evaluation.
+    /// Those the index finds by their anchor, or, where they have none, by what they
+    /// demand: for the answer to a refused caller, at the cost of one more evaluation.
     Candidates,
     /// All of the issuer entry, pending and expired too, nearest first: for operators.
     All,
@@ -180,19 +181,55 @@ pub fn explain(
     now: Timestamp,
     scope: Scope,
 ) -> Trace {
-    let mut policies: Vec<&Arc<TrustPolicy>> = match scope {
-        Scope::All => set.of_issuer(&workload.issuer).iter().collect(),
-        Scope::Candidates => set.candidates(workload).collect(),
-    };
-    policies.sort_by_cached_key(|policy| (nearness(policy, workload), policy.name().clone()));
+    let policies = in_scope(set, workload, scope);
     let omitted = policies.len().saturating_sub(MAX_POLICIES);
-    policies.truncate(MAX_POLICIES);
-    let matching = matching(set, workload, now).0;
+    let policies = nearest(policies, workload);
+    let matching = matching(set, workload, now);
     Trace {
         issuer: workload.issuer.clone(),
         policies: policies.iter().map(|policy| policy_trace(policy, workload, now)).collect(),
         omitted,
         secrets: wanted.iter().map(|path| path_trace(&matching, path)).collect(),
+    }
+}
+
+/// The policies of the scope, each once.
+fn in_scope<'s>(
+    set: &'s PolicySet,
+    workload: &Workload,
+    scope: Scope,
+) -> Vec<&'s Arc<TrustPolicy>> {
+    if scope == Scope::All {
+        return set.of_issuer(&workload.issuer).collect();
+    }
+    let unanchored = set.candidates(workload).filter(|policy| policy.anchor.is_empty());
+    let mut policies: Vec<_> = set.anchored(workload).chain(unanchored).collect();
+    policies.sort_unstable_by_key(|policy| Arc::as_ptr(policy));
+    policies.dedup_by(|left, right| Arc::ptr_eq(left, right));
+    policies
+}
+
+/// The nearest few, in order: of ten thousand only those are sorted.
+fn nearest<'s>(
+    policies: Vec<&'s Arc<TrustPolicy>>,
+    workload: &Workload,
+) -> Vec<&'s Arc<TrustPolicy>> {
+    let near = |policy: &'s Arc<TrustPolicy>| Near(nearness(policy, workload), policy);
+    let mut found: Vec<Near<'s>> = policies.into_iter().map(near).collect();
+    if found.len() > MAX_POLICIES {
+        found.select_nth_unstable_by(MAX_POLICIES, Near::order);
+        found.truncate(MAX_POLICIES);
+    }
+    found.sort_unstable_by(Near::order);
+    found.into_iter().map(|near| near.1).collect()
+}
+
+/// A policy and how near it is.
+struct Near<'s>((bool, bool, usize, usize), &'s Arc<TrustPolicy>);
+
+impl Near<'_> {
+    fn order(&self, other: &Self) -> Ordering {
+        (self.0, self.1.name()).cmp(&(other.0, other.1.name()))
     }
 }
 

@@ -11,10 +11,10 @@ use super::nearest::{did_you_mean, nearest};
 use crate::error::{Class, Classify};
 
 /// Most bytes of a file.
-const MAX_BYTES: usize = 1024 * 1024;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// Most policies in a file.
-const MAX_DOCUMENTS: usize = 1000;
+const MAX_DOCUMENTS: usize = 10_000;
 
 /// Why a policy file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +33,7 @@ pub enum PolicyFileError {
         message: String,
     },
     /// The file is over the bound.
-    #[error("a policy file has at most 1 MiB, this one has {0} bytes: split it")]
+    #[error("a policy file has at most 8 MiB, this one has {0} bytes: split it")]
     TooLarge(usize),
     /// A key that no policy has.
     #[error(
@@ -86,9 +86,10 @@ fn options() -> Options {
             max_anchors: 100,
             max_depth: 16,
             max_documents: MAX_DOCUMENTS,
-            max_nodes: 100_000,
+            max_events: 2_500_000,
+            max_nodes: 1_000_000,
             max_recorded_anchor_events: 10_000,
-            max_recorded_anchor_bytes: MAX_BYTES,
+            max_recorded_anchor_bytes: 1024 * 1024,
         },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: 10_000,

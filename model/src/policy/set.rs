@@ -1,170 +1,106 @@
 //! All policies, indexed so that ten thousand cost what ten do.
 //!
-//! An anchored policy stands in the rows of one of its anchor's claims, the one whose
-//! ids the fewest policies share; a policy without an anchor in the rows of an exact
-//! test, if it has one. A lookup reads one row per indexed claim. The trap: a row only
-//! narrows the search. Whether a policy matches is decided by its checks alone.
+//! A set is immutable and stands on two layers: most policies in one that sets share, and
+//! what changed since that was indexed in a small one above it, which hides what it
+//! replaces. So a change of one policy among ten thousand indexes a few, until the small
+//! layer has grown to a sixteenth and all is indexed anew.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::check::{Check, Value};
+use super::layer::Layer;
 use super::trust::TrustPolicy;
-use crate::claims::{ClaimValue, Claims};
 use crate::name::{IssuerId, PolicyName};
-use crate::preset::ClaimKind;
 use crate::workload::Workload;
 
-/// Every policy of the broker, immutable: a change builds a new set.
+/// How many policies may have changed before all are indexed anew: these at least, …
+const FEW: usize = 64;
+/// … and one of this many.
+const SHARE: usize = 16;
+
+/// Every policy of the broker, immutable: a change makes a new set.
 #[derive(Debug, Default)]
 pub struct PolicySet {
-    issuers: HashMap<IssuerId, IssuerPolicies>,
-    by_name: BTreeMap<PolicyName, Arc<TrustPolicy>>,
-}
-
-/// The policies of one issuer entry.
-#[derive(Debug, Default)]
-struct IssuerPolicies {
-    /// Active and pending, by name.
-    all: Vec<Arc<TrustPolicy>>,
-    columns: Vec<Column>,
-    /// Active ones with nothing exact to index.
-    rest: Vec<Arc<TrustPolicy>>,
-    /// Pending ones, by name: few, while an operator has yet to pin them.
-    pending: Vec<Arc<TrustPolicy>>,
-}
-
-/// The policies indexed by one claim.
-#[derive(Debug)]
-struct Column {
-    claim: Box<str>,
-    kind: ClaimKind,
-    /// The check of any policy here: all find the claim in the same place.
-    sample: Check,
-    rows: HashMap<Box<str>, Vec<Arc<TrustPolicy>>>,
+    base: Arc<Layer>,
+    changed: Layer,
+    /// Those of the base that were replaced or removed.
+    hidden: HashSet<PolicyName>,
 }
 
 impl PolicySet {
     /// Index these policies. Of two with one name the later counts.
     pub fn build(policies: Vec<Arc<TrustPolicy>>) -> Self {
-        let by_name: BTreeMap<_, _> =
-            policies.into_iter().map(|policy| (policy.name().clone(), policy)).collect();
-        let mut issuers: HashMap<IssuerId, IssuerPolicies> = HashMap::new();
-        for policy in by_name.values() {
-            issuers.entry(policy.issuer().clone()).or_default().all.push(Arc::clone(policy));
+        Self { base: Arc::new(Layer::build(policies)), ..Self::default() }
+    }
+
+    /// The set without the policies of these names, and with those given.
+    #[must_use]
+    pub fn replace(&self, names: &BTreeSet<PolicyName>, with: Vec<Arc<TrustPolicy>>) -> Self {
+        let new = with.iter().map(|policy| policy.name());
+        let gone: HashSet<PolicyName> = names.iter().chain(new).cloned().collect();
+        let stays = |policy: &&Arc<TrustPolicy>| !gone.contains(policy.name());
+        let in_base = gone.iter().filter(|name| self.base.find(name).is_some());
+        let hidden: HashSet<PolicyName> = self.hidden.iter().chain(in_base).cloned().collect();
+        let changed: Vec<_> = self.changed.iter().filter(stays).cloned().chain(with).collect();
+        if changed.len().max(hidden.len()) > FEW.max(self.base.len() / SHARE) {
+            let base = self.shown(self.base.iter()).filter(stays).cloned();
+            return Self::build(base.chain(changed).collect());
         }
-        for issuer in issuers.values_mut() {
-            issuer.index();
-        }
-        Self { issuers, by_name }
+        Self { base: Arc::clone(&self.base), changed: Layer::build(changed), hidden }
     }
 
     /// The policy of this name.
     pub fn find(&self, name: &PolicyName) -> Option<&Arc<TrustPolicy>> {
-        self.by_name.get(name)
-    }
-
-    /// All policies, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<TrustPolicy>> {
-        self.by_name.values()
+        let below = || self.base.find(name).filter(|policy| self.is_shown(policy));
+        self.changed.find(name).or_else(below)
     }
 
     /// How many policies there are.
     pub fn len(&self) -> usize {
-        self.by_name.len()
+        self.base.len() - self.hidden.len() + self.changed.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
+        self.len() == 0
     }
 
-    /// The active policies that may match the workload: all that do, and few others.
+    /// The active policies that may match the workload: all that do, and few others. One
+    /// that is found by an element of a list may come more than once.
     pub fn candidates(&self, workload: &Workload) -> impl Iterator<Item = &Arc<TrustPolicy>> {
-        self.issuers.get(&workload.issuer).into_iter().flat_map(move |issuer| {
-            let rows = issuer.columns.iter().filter_map(|column| column.row(&workload.claims));
-            rows.flatten().chain(&issuer.rest)
-        })
+        self.shown(self.base.candidates(workload)).chain(self.changed.candidates(workload))
     }
 
-    /// Every policy of the workload's issuer entry, pending ones too, by name.
-    pub fn of_issuer(&self, issuer: &IssuerId) -> &[Arc<TrustPolicy>] {
-        self.issuers.get(issuer).map_or(&[], |policies| &policies.all)
+    /// The active policies whose anchor the workload may carry, in the same way.
+    pub(super) fn anchored(&self, workload: &Workload) -> impl Iterator<Item = &Arc<TrustPolicy>> {
+        self.shown(self.base.anchored(workload)).chain(self.changed.anchored(workload))
     }
 
-    /// Pending policies that this workload would fit, with the ids to pin.
-    pub fn pending<'s>(
+    /// Every policy of the workload's issuer entry, pending ones too.
+    pub fn of_issuer(&self, issuer: &IssuerId) -> impl Iterator<Item = &Arc<TrustPolicy>> {
+        self.shown(self.base.of_issuer(issuer).iter()).chain(self.changed.of_issuer(issuer))
+    }
+
+    /// Whether an active policy of the entry explains itself to anyone.
+    pub fn teaches_anyone(&self, issuer: &IssuerId) -> bool {
+        !self.changed.open(issuer).is_empty()
+            || self.base.open(issuer).iter().any(|policy| self.is_shown(policy))
+    }
+
+    /// Pending policies that this workload would fit, with the ids to pin; by name.
+    pub fn pending(&self, workload: &Workload) -> BTreeMap<&PolicyName, BTreeMap<String, String>> {
+        let pending = self.shown(self.base.pending(workload)).chain(self.changed.pending(workload));
+        pending.filter_map(|policy| Some((policy.name(), policy.ids_seen(workload)?))).collect()
+    }
+
+    fn shown<'s>(
         &'s self,
-        workload: &'s Workload,
-    ) -> impl Iterator<Item = (&'s Arc<TrustPolicy>, BTreeMap<String, String>)> {
-        let pending = self.issuers.get(&workload.issuer).map(|policies| &policies.pending);
-        pending
-            .into_iter()
-            .flatten()
-            .filter_map(|policy| Some((policy, policy.ids_seen(workload)?)))
+        base: impl Iterator<Item = &'s Arc<TrustPolicy>>,
+    ) -> impl Iterator<Item = &'s Arc<TrustPolicy>> {
+        base.filter(|policy| self.is_shown(policy))
     }
-}
 
-impl IssuerPolicies {
-    fn index(&mut self) {
-        let active = || self.all.iter().filter(|policy| policy.is_active());
-        let mut crowds: HashMap<(&str, &Value), usize> = HashMap::new();
-        for check in active().flat_map(|policy| indexable(policy)) {
-            for value in check.exact() {
-                *crowds.entry((&check.claim, value)).or_default() += 1;
-            }
-        }
-        let crowd =
-            |check: &Check| check.exact().iter().map(|value| crowds[&(&*check.claim, value)]).max();
-        let mut columns = Vec::new();
-        let mut rest = Vec::new();
-        for policy in active() {
-            match indexable(policy).min_by_key(|check| crowd(check)) {
-                Some(check) => put(&mut columns, check, policy),
-                None => rest.push(Arc::clone(policy)),
-            }
-        }
-        (self.columns, self.rest) = (columns, rest);
-        self.pending = self.all.iter().filter(|policy| !policy.is_active()).cloned().collect();
-    }
-}
-
-/// The checks that a policy can be found by: they are exact, and the claim has one value.
-fn indexable(policy: &TrustPolicy) -> impl Iterator<Item = &Check> {
-    let checks = if policy.anchor.is_empty() { &policy.checks } else { &policy.anchor };
-    checks.iter().filter(|check| {
-        !check.exact().is_empty() && !matches!(check.kind, ClaimKind::Any | ClaimKind::List)
-    })
-}
-
-fn put(columns: &mut Vec<Column>, check: &Check, policy: &Arc<TrustPolicy>) {
-    let same = |column: &Column| column.claim == check.claim && column.kind == check.kind;
-    let at = columns.iter().position(same).unwrap_or_else(|| {
-        columns.push(Column {
-            claim: check.claim.clone(),
-            kind: check.kind,
-            sample: check.clone(),
-            rows: HashMap::new(),
-        });
-        columns.len() - 1
-    });
-    for value in check.exact() {
-        let row = columns[at].rows.entry(value.text().into()).or_default();
-        // One id written twice must not list the policy twice.
-        if !row.last().is_some_and(|last| Arc::ptr_eq(last, policy)) {
-            row.push(Arc::clone(policy));
-        }
-    }
-}
-
-impl Column {
-    /// The policies whose id is the one presented.
-    fn row(&self, claims: &Claims) -> Option<&[Arc<TrustPolicy>]> {
-        let key = match self.sample.presented(claims)? {
-            ClaimValue::Text(text) => Cow::Borrowed(text.as_str()),
-            other => Cow::Owned(other.to_string()),
-        };
-        self.rows.get(key.as_ref()).map(Vec::as_slice)
+    fn is_shown(&self, of_base: &TrustPolicy) -> bool {
+        !self.hidden.contains(of_base.name())
     }
 }

@@ -189,19 +189,26 @@ impl TrustPolicy {
     /// has, so that a project which changes its owner must be confirmed anew. A policy
     /// that does not name its project exactly offers none: any stranger would pass.
     pub fn ids_seen(&self, workload: &Workload) -> Option<BTreeMap<String, String>> {
-        let names_it = |check: &Check| {
-            check.names_project()
-                || (check.spec.trust == ClaimTrust::Raw && !check.exact().is_empty())
-        };
         let meant = !self.is_active()
             && workload.issuer == *self.issuer()
-            && self.checks.iter().any(names_it)
+            && self.offers_ids()
             && self.anchor.iter().all(|check| check.passes(&workload.claims))
             && self.conditions_pass(&workload.claims);
+        if !meant {
+            return None;
+        }
         let id = |name: &&str| Some(((*name).to_owned(), workload.anchors.get(*name)?.clone()));
         let full = |set: &&[&str]| set.iter().map(id).collect::<Option<Vec<_>>>();
         let ids: BTreeMap<_, _> = self.facts.anchors.iter().filter_map(full).flatten().collect();
-        (meant && !ids.is_empty()).then_some(ids)
+        (!ids.is_empty()).then_some(ids)
+    }
+
+    /// Whether it names its project exactly, so that a workload that passes may be meant.
+    pub(super) fn offers_ids(&self) -> bool {
+        self.checks.iter().any(|check| {
+            check.names_project()
+                || (check.spec.trust == ClaimTrust::Raw && !check.exact().is_empty())
+        })
     }
 }
 

@@ -1,10 +1,10 @@
 //! What administrators write: issuers, policies, operators, keys, certificates.
 
 use segura_model::issuer::KeySource;
-use segura_model::{Algorithm, IssuerEntry, OperatorId, Role, Spend, Timestamp};
+use segura_model::{Algorithm, IssuerEntry, OperatorId, PolicyName, Role, Spend, Timestamp};
 use segura_store::{
-    Certificate, CertificateRole, IssuerKeys, KeyringMade, ShownCredential, StoreError,
-    StoredIssuer, StoredOperator, StoredPolicy, Tx, WrappingKey,
+    Certificate, CertificateRole, ChangeNumber, IssuerKeys, KeyringMade, ShownCredential,
+    StoreError, StoredIssuer, StoredOperator, StoredPolicy, Tx, WrappingKey,
 };
 
 use crate::on_each_backend;
@@ -110,6 +110,42 @@ on_each_backend! {
         let found = world.store.policy_find(&"payments".parse().unwrap(), &TestMac).await.unwrap();
         assert_eq!(found, Some(policy("{\"two\":2}")));
         assert_eq!(world.store.policy_list(&TestMac).await.unwrap(), [policy("{\"two\":2}")]);
+    }
+
+    async fn many_policies_are_written_and_found_together(world: &World) {
+        let many = |body: &str| -> Vec<StoredPolicy> {
+            // In another order than their names'; more than one statement takes.
+            (0..2100).rev().map(|at| StoredPolicy {
+                name: format!("p{at:04}").parse().unwrap(),
+                ..policy(body)
+            }).collect()
+        };
+        let put = async |policies: Vec<StoredPolicy>| {
+            world.writer.run(|tx: &mut Tx| {
+                Box::pin(async move { tx.policy_put_all(&policies).await })
+            }).await
+        };
+        let before = world.store.change_number().await.unwrap();
+        put(many("{\"one\":1}")).await.unwrap();
+        assert_eq!(world.store.change_number().await.unwrap().0, before.0 + 1);
+        put(many("{\"two\":2}").split_off(1050)).await.unwrap();
+
+        let mut names: Vec<PolicyName> =
+            many("").into_iter().map(|policy| policy.name).collect();
+        names.push("none".parse().unwrap());
+        let found = world.store.policy_find_all(&names, &TestMac).await.unwrap();
+        assert_eq!(found, world.store.policy_list(&TestMac).await.unwrap());
+        assert_eq!(found.len(), 2100);
+        for (at, policy) in found.iter().enumerate() {
+            let body = if at < 1050 { "{\"two\":2}" } else { "{\"one\":1}" };
+            assert_eq!((policy.name.as_str(), &*policy.body), (&*format!("p{at:04}"), body));
+        }
+        let inside = world.writer.run(|tx: &mut Tx| {
+            Box::pin(async move { tx.policy_find_all(&names).await })
+        });
+        assert_eq!(inside.await.unwrap(), found);
+        let after = world.store.changes_since(ChangeNumber(before.0 + 1)).await.unwrap();
+        assert!(!after.complete, "it is more than the feed tells at once");
     }
 
     async fn an_operator_s_name_is_taken_once(world: &World) {

@@ -11,6 +11,7 @@ mod nodes;
 mod operators;
 mod overload;
 mod pipelines;
+mod policies;
 mod provider;
 mod readme;
 mod refusals;

@@ -1,9 +1,9 @@
 //! `PUT /api/v2/trust/issuers`: issuer files, all of them or none.
 
 use actix_web::web::{Data, Json};
-use segura_model::api::{ApplyQuery, IssuersAnswer, IssuersPut};
+use segura_model::api::{ApplyQuery, IssuersAnswer, IssuersPut, MOST_APPLIED_BYTES};
 
-use super::{APPLY_LIMIT, run};
+use super::run;
 use crate::app::App;
 use crate::http::error::ApiError;
 use crate::http::extract::{StrictJson, StrictQuery};
@@ -16,7 +16,7 @@ pub(super) async fn issuers_apply(
     origin: Origin,
     operator: Operator,
     StrictQuery(ApplyQuery { dry_run }): StrictQuery<ApplyQuery>,
-    StrictJson(put): StrictJson<IssuersPut, APPLY_LIMIT>,
+    StrictJson(put): StrictJson<IssuersPut, MOST_APPLIED_BYTES>,
 ) -> Result<Json<IssuersAnswer>, ApiError> {
     let issuers = app.trust.issuers_apply(put.issuers, run(dry_run), &operator, origin).await?;
     Ok(Json(IssuersAnswer { issuers, dry_run }))

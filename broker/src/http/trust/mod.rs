@@ -93,9 +93,6 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-/// Files of a whole organisation, applied at once.
-const APPLY_LIMIT: usize = 4 * 1024 * 1024;
-
 const fn run(dry_run: bool) -> Run {
     if dry_run { Run::Dry } else { Run::Real }
 }

@@ -12,10 +12,11 @@ use segura_store::{Change, ChangeKind, ChangeNumber, Changes, StoreError, Stored
 
 use super::{Snapshot, Source};
 use crate::oidc::{IssuerSet, IssuerSetError};
+use crate::service::base::off_worker;
 use crate::service::epochs::{self, Epochs};
 
 /// Beyond this many changed policies, all are read at once.
-const MANY: usize = 100;
+const MANY: usize = 1000;
 
 /// Load everything, as of a number that was read before: what is read after it can only be
 /// newer.
@@ -87,24 +88,14 @@ async fn replace_policies(
     before: &Arc<Snapshot>,
     names: BTreeSet<PolicyName>,
 ) -> Result<PolicySet, StoreError> {
-    let mut replaced = Vec::new();
-    for name in &names {
-        let stored = source.store.policy_find(name, &*source.row_mac).await?;
-        replaced.extend(stored.and_then(|row| policy(&before.issuers, &row)));
-    }
+    let list: Vec<PolicyName> = names.iter().cloned().collect();
+    let stored = source.store.policy_find_all(&list, &*source.row_mac).await?;
     let before = Arc::clone(before);
     off_worker(move || {
-        let kept = before.policies.iter().filter(|policy| !names.contains(policy.name()));
-        PolicySet::build(kept.cloned().chain(replaced).collect())
+        let found = stored.iter().filter_map(|row| policy(&before.issuers, row)).collect();
+        before.policies.replace(&names, found)
     })
     .await
-}
-
-/// Indexing ten thousand policies takes milliseconds, which no worker should stand still.
-async fn off_worker<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Stopped)
 }
 
 /// The set of these entries, without those that clash or are not understood.

@@ -29,18 +29,19 @@ impl Catalogue {
     /// be read while nobody else can write.
     pub(super) async fn of(tx: &mut Tx, names: &[PolicyName]) -> Result<Self, StoreError> {
         let issuers = tx.issuer_list().await?.into_iter().map(|stored| stored.entry).collect();
-        let mut policies = Vec::with_capacity(names.len());
-        for name in names {
-            policies.extend(tx.policy_find(name).await?);
-        }
-        Ok(Self::new(issuers, policies))
+        Ok(Self::new(issuers, tx.policy_find_all(names).await?))
     }
 
     /// As it is stored now.
     pub(super) async fn stored(core: &Core) -> Result<Self, StoreError> {
-        let (store, mac) = (core.store(), &*core.row_mac);
-        let issuers = store.issuer_list(mac).await?.into_iter().map(|stored| stored.entry);
-        Ok(Self::new(issuers.collect(), store.policy_list(mac).await?))
+        let policies = core.store().policy_list(&*core.row_mac).await?;
+        Ok(Self::new(stored_issuers(core).await?, policies))
+    }
+
+    /// As it is stored now, with these policies only.
+    pub(super) async fn stored_of(core: &Core, names: &[PolicyName]) -> Result<Self, StoreError> {
+        let policies = core.store().policy_find_all(names, &*core.row_mac).await?;
+        Ok(Self::new(stored_issuers(core).await?, policies))
     }
 
     fn new(issuers: Vec<IssuerEntry>, policies: Vec<StoredPolicy>) -> Self {
@@ -63,6 +64,11 @@ impl Catalogue {
     pub(super) fn draft(&self, name: &PolicyName) -> Option<PolicyDraft> {
         serde_json::from_str(&self.policies.get(name)?.body).ok()
     }
+}
+
+async fn stored_issuers(core: &Core) -> Result<Vec<IssuerEntry>, StoreError> {
+    let stored = core.store().issuer_list(&*core.row_mac).await?;
+    Ok(stored.into_iter().map(|stored| stored.entry).collect())
 }
 
 /// The preset of an entry.

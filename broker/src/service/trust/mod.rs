@@ -18,6 +18,7 @@ pub(crate) mod seen;
 
 use std::sync::Arc;
 
+use segura_model::api::MOST_APPLIED;
 use segura_model::issuer::Audience;
 use segura_model::policy::PolicyError;
 use segura_model::{Class, Classify, DenialId, IssuerId, PolicyName};
@@ -27,9 +28,6 @@ use tokio::sync::Semaphore;
 use super::Core;
 use crate::net::IssuerFiles;
 use crate::oidc::{IssuerSetError, VerifyError};
-
-/// The most files of one apply.
-pub const MOST_APPLIED: usize = 1000;
 
 /// Why something about trust was not changed or told.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! Trust policies: applied, listed, pinned, removed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use segura_model::api::{AppliedPolicy, Change, PolicyView};
 use segura_model::audit::{Event, Outcome, Record};
@@ -14,6 +15,7 @@ use super::diff::diff;
 use super::seen::{Ids, shown};
 use super::{TrustError, TrustService, check_count};
 use crate::service::access::Operator;
+use crate::service::base::off_worker;
 use crate::service::{Core, Origin};
 
 /// Whether to change anything.
@@ -35,8 +37,9 @@ impl TrustService {
         origin: Origin,
     ) -> Result<Vec<AppliedPolicy>, TrustError> {
         check_count(drafts.len())?;
+        let names: Vec<PolicyName> = drafts.iter().map(|draft| draft.policy.clone()).collect();
         if run == Run::Dry {
-            let catalogue = Catalogue::stored(&self.core).await?;
+            let catalogue = Catalogue::stored_of(&self.core, &names).await?;
             let now = self.core.clock.now();
             let dry = move || {
                 let steps = plan(&catalogue, drafts, now)?;
@@ -48,12 +51,8 @@ impl TrustService {
         let author = by.name.to_string();
         let unit = self.core.run_by(by, origin, move |tx| {
             Box::pin(async move {
-                let names: Vec<PolicyName> =
-                    drafts.iter().map(|draft| draft.policy.clone()).collect();
                 let steps = plan(&Catalogue::of(tx, &names).await?, drafts, record.at)?;
-                for step in &steps {
-                    step.write(tx, &record, &author).await?;
-                }
+                write(tx, &steps, &record, &author).await?;
                 Ok::<_, TrustError>(steps.into_iter().map(|step| step.applied).collect())
             })
         });
@@ -68,16 +67,18 @@ impl TrustService {
     /// Every policy, by name.
     pub async fn policies_list(&self) -> Result<Vec<PolicyView>, TrustError> {
         let catalogue = Catalogue::stored(&self.core).await?;
-        Ok(catalogue
-            .policies
-            .keys()
-            .filter_map(|name| view(&self.core, &catalogue, name))
-            .collect())
+        let core = Arc::clone(&self.core);
+        // Compiling ten thousand takes a moment.
+        Ok(off_worker(move || {
+            let names = catalogue.policies.keys();
+            names.filter_map(|name| view(&core, &catalogue, name)).collect()
+        })
+        .await?)
     }
 
     /// One policy.
     pub async fn policy(&self, name: &PolicyName) -> Result<PolicyView, TrustError> {
-        let catalogue = Catalogue::stored(&self.core).await?;
+        let catalogue = Catalogue::stored_of(&self.core, std::slice::from_ref(name)).await?;
         view(&self.core, &catalogue, name).ok_or_else(|| TrustError::PolicyNotFound(name.clone()))
     }
 
@@ -190,29 +191,38 @@ impl Step {
         Self { compiled, before, applied }
     }
 
-    async fn write(&self, tx: &mut Tx, record: &Record, author: &str) -> Result<(), TrustError> {
-        if self.applied.change == Change::Unchanged {
-            return Ok(());
-        }
-        put(tx, &self.compiled, record, author.to_owned()).await?;
-        let mut record = record.clone();
+    fn record(&self, of_apply: &Record) -> Record {
+        let mut record = of_apply.clone();
         record.detail = json!({
             "policy": self.compiled.name(),
             "state": self.compiled.state().as_str(),
             "diff": diff(self.before.as_ref(), self.compiled.draft()),
         });
-        Ok(tx.record(&record)?)
+        record
     }
 }
 
+/// Write what is new or another, all rows together: nobody else can write meanwhile.
+async fn write(
+    tx: &mut Tx,
+    steps: &[Step],
+    record: &Record,
+    author: &str,
+) -> Result<(), TrustError> {
+    let changes = || steps.iter().filter(|step| step.applied.change != Change::Unchanged);
+    let rows: Vec<_> = changes().map(|step| stored(&step.compiled, record, author)).collect();
+    tx.policy_put_all(&rows).await?;
+    changes().try_for_each(|step| Ok(tx.record(&step.record(record))?))
+}
+
 async fn remove(tx: &mut Tx, name: PolicyName, mut record: Record) -> Result<(), TrustError> {
-    let stored = tx.policy_find(&name).await?;
+    let found = tx.policy_find(&name).await?;
     // A row that does not check cannot be found, and goes all the same.
     if !tx.policy_remove(&name).await? {
         return Err(TrustError::PolicyNotFound(name));
     }
     let before: serde_json::Value =
-        stored.and_then(|stored| serde_json::from_str(&stored.body).ok()).unwrap_or_default();
+        found.and_then(|found| serde_json::from_str(&found.body).ok()).unwrap_or_default();
     record.detail = json!({ "policy": name, "before": before });
     Ok(tx.record(&record)?)
 }
@@ -236,7 +246,7 @@ async fn pin(
     let pinned = before
         .pin(&ids, entry, preset(entry)?)
         .map_err(|error| TrustError::Policies(vec![error]))?;
-    put(tx, &pinned, &record, author).await?;
+    tx.policy_put(&stored(&pinned, &record, &author)).await?;
     record.detail = json!({
         "policy": name,
         "ids": ids,
@@ -245,20 +255,14 @@ async fn pin(
     Ok(tx.record(&record)?)
 }
 
-async fn put(
-    tx: &mut Tx,
-    policy: &TrustPolicy,
-    record: &Record,
-    author: String,
-) -> Result<(), TrustError> {
-    let stored = StoredPolicy {
+fn stored(policy: &TrustPolicy, record: &Record, author: &str) -> StoredPolicy {
+    StoredPolicy {
         name: policy.name().clone(),
         issuer: policy.issuer().clone(),
         body: serde_json::to_string(policy.draft()).expect("a draft is JSON"),
         changed_at: record.at,
-        changed_by: author,
-    };
-    Ok(tx.policy_put(&stored).await?)
+        changed_by: author.to_owned(),
+    }
 }
 
 fn pending(policy: &TrustPolicy) -> Option<String> {

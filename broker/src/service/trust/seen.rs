@@ -6,10 +6,9 @@
 //! not asked about.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use segura_model::PolicyName;
-use segura_model::policy::TrustPolicy;
 
 /// Sets of ids of one policy.
 const MAX_SETS: usize = 20;
@@ -25,13 +24,17 @@ pub(crate) struct Seen(Mutex<HashMap<PolicyName, Vec<Ids>>>);
 
 impl Seen {
     /// Remember the ids of a workload that these policies would fit.
-    pub(crate) fn note<'p>(&self, fitting: impl Iterator<Item = (&'p Arc<TrustPolicy>, Ids)>) {
+    pub(crate) fn note(&self, fitting: BTreeMap<&PolicyName, Ids>) {
+        // Nearly always; every grant comes by here.
+        if fitting.is_empty() {
+            return;
+        }
         let mut seen = self.lock();
         for (policy, ids) in fitting {
-            if seen.len() >= MAX_POLICIES && !seen.contains_key(policy.name()) {
+            if seen.len() >= MAX_POLICIES && !seen.contains_key(policy) {
                 continue;
             }
-            let sets = seen.entry(policy.name().clone()).or_default();
+            let sets = seen.entry(policy.clone()).or_default();
             if sets.len() < MAX_SETS && !sets.contains(&ids) {
                 sets.push(ids);
             }

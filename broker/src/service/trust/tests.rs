@@ -73,6 +73,38 @@ async fn a_file_is_applied_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn a_thousand_policies_are_applied_together_and_no_more() {
+    let world = World::with_job().await;
+    let many = |count: usize| -> Vec<PolicyDraft> {
+        let named = |at| DEPLOY.replace("payments-deploy", &format!("p{at}"));
+        (0..count).flat_map(|at| drafts(&named(at))).collect()
+    };
+    let apply = async |drafts, run| {
+        world.app.trust.policies_apply(drafts, run, &world.admin, origin()).await
+    };
+    for run in [Run::Dry, Run::Real] {
+        let error = apply(many(1001), run).await.unwrap_err();
+        assert_eq!(error.class().code, "applied-too-many");
+    }
+    // Beside the one that is there already.
+    let mut policies = many(999);
+    policies.insert(500, drafts(DEPLOY).remove(0));
+    let applied = apply(policies.clone(), Run::Real).await.unwrap();
+    for (at, (applied, draft)) in applied.iter().zip(&policies).enumerate() {
+        let change = if at == 500 { Change::Unchanged } else { Change::Created };
+        assert_eq!((&applied.policy, applied.change), (&draft.policy, change));
+    }
+    assert_eq!(world.records(Event::PolicyApply).await.len(), 1000, "999 and that of the job");
+    let number = world.core.snapshots.held().change;
+    apply(policies.clone(), Run::Real).await.unwrap();
+    assert_eq!(world.core.snapshots.held().change, number, "nothing changed");
+    assert_eq!(world.core.snapshots.held().policies.len(), 1000);
+    policies[998] = drafts(DEPLOY).remove(0);
+    let error = apply(policies, Run::Real).await.unwrap_err();
+    assert_eq!(error.class().code, "applied-twice");
+}
+
+#[tokio::test]
 async fn a_pending_policy_grants_nothing_until_the_ids_seen_are_pinned() {
     let world = World::with_job().await;
     let trust = &world.app.trust;

@@ -44,9 +44,9 @@ fn claim_test(words: &'static [&'static str]) -> impl Strategy<Value = ClaimTest
     prop_oneof![scalar(words).prop_map(ClaimTest::Exactly), keys]
 }
 
-const WORDS: &[&str] = &["a", "a/b", "true", "refs/main", "push", "7"];
+pub(super) const WORDS: &[&str] = &["a", "a/b", "true", "refs/main", "push", "7"];
 
-fn draft(
+pub(super) fn draft(
     preset: &'static Preset,
     anchors: &'static [&'static str],
     claims: &'static [&'static str],
@@ -66,7 +66,7 @@ fn draft(
     let deny = select(vec![vec![], vec![], vec![], vec!["db/prod/root"], vec!["db/**", "ap*"]]);
     let events = subsequence(vec!["pull_request_target", "workflow_run"], 0..2);
     let end = select(vec![None, None, None, Some(NOON.plus(1)), Some(NOON)]);
-    (anchor, tests, read, deny, events, end, "[a-d]").prop_map(
+    (anchor, tests, read, deny, events, end, "[a-h]").prop_map(
         move |(anchor, claims, read, deny, events, expires_at, name)| {
             let pattern = |text: &str| text.parse().unwrap();
             PolicyDraft {
@@ -125,7 +125,7 @@ fn agrees(
     Ok(())
 }
 
-fn claims(names: &'static [&'static str]) -> impl Strategy<Value = Value> {
+pub(super) fn claims(names: &'static [&'static str]) -> impl Strategy<Value = Value> {
     let value = prop_oneof![
         6 => select(WORDS).prop_map(Value::from),
         1 => Just(Value::Null),
