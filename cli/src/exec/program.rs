@@ -30,6 +30,10 @@ pub(crate) enum ProgramError {
         ending(interpreter)
     )]
     Interpreter { program: String, interpreter: String },
+    #[error(
+        "{program}: a script without a first line such as `#!/bin/sh`, which only a shell runs"
+    )]
+    NoFirstLine { program: String },
     #[error("{program}: not executable")]
     NotExecutable { program: String },
     #[error("{program}: command not found")]
@@ -64,6 +68,7 @@ impl ProgramError {
             Self::Interpreter { .. } | Self::NotFound { .. } => NOT_FOUND,
             Self::Failed { .. }
             | Self::Folder { .. }
+            | Self::NoFirstLine { .. }
             | Self::NotExecutable { .. }
             | Self::TooLarge { .. } => NOT_EXECUTABLE,
         }
@@ -73,6 +78,9 @@ impl ProgramError {
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Interpreter { .. } => "install the interpreter, or correct the line".to_owned(),
+            Self::NoFirstLine { program } => {
+                format!("add that line, or name the shell: -- sh {program}")
+            }
             Self::NotExecutable { program } => format!("`chmod +x {program}` it"),
             Self::NotFound { program } if program.contains('/') => {
                 "there is no such file: check the path, and the folder that the job stands in"
@@ -100,6 +108,7 @@ impl Classify for ProgramError {
             }
             Self::Failed { .. }
             | Self::Folder { .. }
+            | Self::NoFirstLine { .. }
             | Self::NotExecutable { .. }
             | Self::TooLarge { .. } => Class::bad_request("command-not-executable"),
         }
@@ -119,6 +128,8 @@ pub(crate) fn find(program: &OsStr, path: Option<&OsStr>) -> Result<(), ProgramE
             // As with a shell: something that is there but does not run is told, unless
             // another folder has one that does.
             Err(Seen::Absent | Seen::Folder) => {}
+            // Here the search ends, since the file could be started but for its format.
+            Err(seen @ Seen::NoFirstLine) => return Err(seen.told(name())),
             Err(seen) => worst = seen,
         }
     }
@@ -129,6 +140,7 @@ pub(crate) fn find(program: &OsStr, path: Option<&OsStr>) -> Result<(), ProgramE
 enum Seen {
     Absent,
     Folder,
+    NoFirstLine,
     NoInterpreter(String),
     NotExecutable,
 }
@@ -138,6 +150,7 @@ impl Seen {
         match self {
             Self::Absent => ProgramError::NotFound { program },
             Self::Folder => ProgramError::Folder { program },
+            Self::NoFirstLine => ProgramError::NoFirstLine { program },
             Self::NoInterpreter(interpreter) => ProgramError::Interpreter { program, interpreter },
             Self::NotExecutable => ProgramError::NotExecutable { program },
         }
@@ -169,23 +182,37 @@ fn look(file: &Path) -> Result<(), Seen> {
     if access(file, Access::EXEC_OK).is_err_and(|error| error == rustix::io::Errno::ACCESS) {
         return Err(Seen::NotExecutable);
     }
-    match interpreter(file) {
-        Some(named) if !Path::new(OsStr::from_bytes(&named)).exists() => {
-            Err(Seen::NoInterpreter(String::from_utf8_lossy(&named).into_owned()))
+    let Some(start) = start(file) else { return Ok(()) };
+    match interpreter(&start) {
+        Some(named) if !Path::new(OsStr::from_bytes(named)).exists() => {
+            Err(Seen::NoInterpreter(String::from_utf8_lossy(named).into_owned()))
         }
+        None if is_text(&start) => Err(Seen::NoFirstLine),
         _ => Ok(()),
     }
 }
 
-/// What the first line of a script names, if the file is one and can be read.
-fn interpreter(file: &Path) -> Option<Vec<u8>> {
+/// What the kernel looks at of a file, if we may read it too.
+fn start(file: &Path) -> Option<Vec<u8>> {
     let mut start = Vec::with_capacity(FIRST_LINE);
     // A pipe would be waited for.
     let file = File::open(file).ok().filter(|file| file.metadata().is_ok_and(|at| at.is_file()))?;
     file.take(FIRST_LINE as u64).read_to_end(&mut start).ok()?;
+    Some(start)
+}
+
+/// What the first line of a script names.
+fn interpreter(start: &[u8]) -> Option<&[u8]> {
     let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | 0));
-    words.find(|word| !word.is_empty()).map(ToOwned::to_owned)
+    words.find(|word| !word.is_empty())
+}
+
+/// Whether no program begins so. Formats that an administrator has taught the kernel are
+/// not text.
+fn is_text(start: &[u8]) -> bool {
+    cfg!(target_os = "linux")
+        && start.iter().all(|byte| !byte.is_ascii_control() || byte.is_ascii_whitespace())
 }
 
 /// A script that was saved on Windows names an interpreter that nobody sees is another.
@@ -238,12 +265,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         write(&at("plain"), "echo", 0o644);
+        write(&at("bare"), "echo hello\n", 0o755);
         write(&at("lost"), "#!/no/such/interpreter -x\n", 0o755);
         write(&at("windows"), "#!/bin/sh\r\necho\r\n", 0o755);
         fs::create_dir(at("folder")).unwrap();
         for (name, code, words) in [
             ("missing", 127, "command not found"),
             ("plain", 126, "not executable"),
+            ("bare", 126, "`#!/bin/sh`, which only a shell runs"),
             ("lost", 127, "`#!/no/such/interpreter`, was not found"),
             ("windows", 127, "save it with LF"),
         ] {
@@ -258,8 +287,13 @@ mod tests {
     #[test]
     fn one_that_runs_further_down_the_path_counts() {
         let folder = tempfile::tempdir().unwrap();
-        write(&folder.path().join("sh"), "", 0o644);
+        write(&folder.path().join("sh"), "", 0o755);
         let path = format!("{}:/usr/bin:/bin", folder.path().display());
+        assert!(
+            find(OsStr::new("sh"), Some(OsStr::new(&path))).is_err(),
+            "`execvp` takes this one"
+        );
+        fs::set_permissions(folder.path().join("sh"), PermissionsExt::from_mode(0o644)).unwrap();
         assert!(find(OsStr::new("sh"), Some(OsStr::new(&path))).is_ok());
     }
 }

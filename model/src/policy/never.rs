@@ -172,7 +172,21 @@ pub(super) fn overlap(left: &str, right: &str, separators: &str) -> bool {
     meet(&tokens(left), &tokens(right), separators.as_bytes())
 }
 
+/// Most forms begin with letters, or end with `**` behind them: those are told apart at
+/// once, since an author can apply megabytes of values.
 fn meet(left: &[Token], right: &[Token], separators: &[u8]) -> bool {
+    let letters = |(one, other): &(&Token, &Token)| !is_wild(Some(one)) && !is_wild(Some(other));
+    let alike = left.iter().zip(right).take_while(|pair| letters(pair) && pair.0 == pair.1);
+    let alike = alike.count();
+    let (left, right) = (&left[alike..], &right[alike..]);
+    match (left, right) {
+        ([Token::Crossing], _) | (_, [Token::Crossing]) => true,
+        ([Token::Byte(_), ..], [Token::Byte(_), ..]) => false,
+        _ => meet_slowly(left, right, separators),
+    }
+}
+
+fn meet_slowly(left: &[Token], right: &[Token], separators: &[u8]) -> bool {
     // `reach[j]`: whether what is left of `left` and `right[j..]` have a text in common.
     let mut below = vec![false; right.len() + 1];
     for i in (0..=left.len()).rev() {
