@@ -30,11 +30,15 @@ pub(crate) enum Job {
     Start,
     /// Memory of a server that has just started.
     Idle,
+    /// `segura policy apply` of all policies, on a server that has none.
+    Apply,
+    /// The same of one policy that changed, on a server that has all.
+    Change,
 }
 
 impl Job {
     /// All, in the order of the report.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Exchange,
         Self::Delivery,
         Self::Delivery10,
@@ -43,11 +47,13 @@ impl Job {
         Self::Exec,
         Self::Start,
         Self::Idle,
+        Self::Apply,
+        Self::Change,
     ];
 
     /// Whether it is requests, many at once, that the floor answers as well.
     pub(crate) const fn is_load(self) -> bool {
-        !matches!(self, Self::Exec | Self::Start | Self::Idle)
+        !matches!(self, Self::Apply | Self::Change | Self::Exec | Self::Start | Self::Idle)
     }
 
     /// Whether each request needs a token of its own.

@@ -8,10 +8,12 @@
 
 mod control;
 mod figures;
+mod growth;
 mod job;
 mod load;
 mod measure;
 mod mint;
+mod policies;
 mod process;
 mod report;
 mod scenario;
@@ -73,6 +75,7 @@ async fn conduct(options: &Options) -> anyhow::Result<()> {
             report.add(measure::measure(job, &scenario, &mint, &pace).await?);
         }
     }
+    report.compare();
     if options.only.is_empty() {
         eprintln!("negative control");
         report.control(control::run(&mint).await?);

@@ -64,6 +64,8 @@ pub(crate) async fn measure(
     pace: &Resolved,
 ) -> anyhow::Result<Vec<Entry>> {
     let rounds = match job {
+        Job::Apply => apply(scenario, mint, pace).await?,
+        Job::Change => change(scenario, mint, pace).await?,
         Job::Exec => exec(scenario, mint, pace).await?,
         Job::Idle | Job::Start => restarts(job, scenario, mint, pace).await?,
         _ => return load(job, scenario, mint, pace).await,
@@ -220,6 +222,43 @@ async fn restarts(
             walls.push(started.elapsed().as_secs_f64() * 1e3);
         }
         rounds.push(Round { wall_ms: Some(middle(walls)), ..Round::default() });
+    }
+    Ok(rounds)
+}
+
+/// Apply all policies on a new server.
+async fn apply(scenario: &Scenario, mint: &Mint, pace: &Resolved) -> anyhow::Result<Vec<Round>> {
+    let mut rounds = Vec::new();
+    for _ in 0..pace.rounds {
+        let stage = Stage::bare(&scenario.over(Connections::KeepAlive), mint).await;
+        let started = Instant::now();
+        stage.apply(scenario.policies);
+        let wall_ms = Some(started.elapsed().as_secs_f64() * 1e3);
+        let pid = stage.subject(Connections::KeepAlive)?.pid;
+        rounds.push(Round { wall_ms, resident_mb: Some(megabytes(pid)?), ..Round::default() });
+    }
+    Ok(rounds)
+}
+
+/// Change one policy of all, again and again.
+async fn change(scenario: &Scenario, mint: &Mint, pace: &Resolved) -> anyhow::Result<Vec<Round>> {
+    const RUNS: u32 = 20;
+    let stage = Stage::set(&scenario.over(Connections::KeepAlive), mint).await;
+    let pid = stage.subject(Connections::KeepAlive)?.pid;
+    let mut rounds = Vec::new();
+    let mut minutes = 20;
+    for _ in 0..pace.rounds {
+        let mut walls = Vec::new();
+        let before = processor_time(pid)?;
+        for run in 0..RUNS {
+            minutes += 1;
+            let started = Instant::now();
+            stage.change(run % scenario.policies, minutes);
+            walls.push(started.elapsed().as_secs_f64() * 1e3);
+        }
+        let used = processor_time(pid)?.saturating_sub(before).as_secs_f64() * 1e6;
+        let (server_us, wall_ms) = (Some(used / f64::from(RUNS)), Some(middle(walls)));
+        rounds.push(Round { server_us, wall_ms, ..Round::default() });
     }
     Ok(rounds)
 }

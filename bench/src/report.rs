@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::control::{Control, Pair};
 use crate::figures::{Figures, Spread};
+use crate::growth::{Growth, Measured};
 use crate::job::Job;
 use crate::load::Connections;
 use crate::scenario::{Named, Scenario};
@@ -84,6 +85,8 @@ impl Entry {
 pub(crate) struct Report {
     processors: usize,
     entries: Vec<Entry>,
+    /// What many policies cost.
+    growth: Vec<Growth>,
     #[serde(skip_serializing_if = "Option::is_none")]
     control: Option<Control>,
     /// What keeps the figures from being believed.
@@ -107,6 +110,19 @@ impl Report {
             }
             self.entries.push(entry);
         }
+    }
+
+    /// Compare the jobs with many policies with those with few, now that all were added.
+    pub(crate) fn compare(&mut self) {
+        let of = |subject| self.entries.iter().filter(move |entry| entry.subject == subject);
+        let measured = of(Name::Segura).map(|entry| {
+            let (job, scenario, figures) = (entry.job, entry.scenario, &entry.figures);
+            let beside = |floor: &&Entry| floor.job == job && floor.scenario == scenario;
+            let floor = of(Name::Floor).find(beside).map(|floor| &floor.figures);
+            Measured { job, scenario, figures, floor }
+        });
+        self.growth = Growth::of_all(&measured.collect::<Vec<_>>());
+        self.faults.extend(self.growth.iter().filter_map(Growth::fault));
     }
 
     /// Add the negative control.
@@ -140,6 +156,12 @@ impl fmt::Display for Report {
                 writeln!(f, "{HEADER}")?;
             }
             writeln!(f, "{entry}")?;
+        }
+        if !self.growth.is_empty() {
+            writeln!(f, "\nmany policies over few")?;
+        }
+        for growth in &self.growth {
+            writeln!(f, "{growth}")?;
         }
         if let Some(control) = &self.control {
             writeln!(f, "\nnegative control: exchanges over one connection")?;

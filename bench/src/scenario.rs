@@ -104,6 +104,13 @@ pub(crate) struct Named {
     pub(crate) connections: Connections,
 }
 
+impl Named {
+    /// The same with another number of policies.
+    pub(crate) const fn with_policies(self, policies: u32) -> Self {
+        Self { policies, ..self }
+    }
+}
+
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let connections = match self.connections {
