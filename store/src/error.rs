@@ -175,6 +175,18 @@ impl StoreError {
         Self::Unreachable(Source::from(error.into()))
     }
 
+    /// What an error is when the connection died with it.
+    ///
+    /// PostgreSQL says in an error like any other that it ends a connection (57P01 to 57P03,
+    /// in the language of that server), and diesel has no kind for it: taken alone it looks
+    /// like a fault of the statement.
+    pub(crate) fn of_dead(error: impl Into<Self>) -> Self {
+        match error.into() {
+            Self::Database(source) => Self::Unreachable(source),
+            other => other,
+        }
+    }
+
     /// A file that cannot be used.
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_owned(), source: Arc::new(source) }

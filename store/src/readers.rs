@@ -91,20 +91,18 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the read failed only because the connection had died while idle. Such a
-    /// failure closes the other idle ones too.
-    pub(crate) async fn was_dead(mut self, error: &StoreError) -> bool {
-        if !matches!(error, StoreError::Unreachable(_) | StoreError::Database(_)) {
+    /// What the read failed of; `None` when it was only that the connection had died while
+    /// idle. Such a failure closes the other idle ones too.
+    pub(crate) async fn failed_of(mut self, error: StoreError) -> Option<StoreError> {
+        if !matches!(error, StoreError::Unreachable(_) | StoreError::Database(_))
+            || self.conn().run("SELECT 1").await.is_ok()
+        {
             self.give_back();
-            return false;
-        }
-        if self.conn().run("SELECT 1").await.is_ok() {
-            self.give_back();
-            return false;
+            return Some(error);
         }
         self.readers.clear();
         self.held = None;
-        self.reused
+        (!self.reused).then(|| StoreError::of_dead(error))
     }
 }
 
@@ -132,7 +130,7 @@ macro_rules! read {
                     break Ok(found);
                 }
                 Err(error) => {
-                    if !reader.was_dead(&error).await {
+                    if let Some(error) = reader.failed_of(error).await {
                         break Err(error);
                     }
                 }

@@ -80,7 +80,8 @@ impl Target {
             AsyncPgConnection::try_from_client_and_connection(client, socket).await
         };
         let mut conn = made.map_err(StoreError::unreachable)?;
-        prepare(&mut conn, purpose).await?;
+        // A server that is stopping lets one in and ends the connection right away.
+        prepare(&mut conn, purpose).await.map_err(StoreError::of_dead)?;
         Ok(conn)
     }
 }

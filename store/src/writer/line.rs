@@ -65,7 +65,9 @@ impl Line {
         loop {
             match self.connect().await {
                 Ok(conn) => return Ok(conn),
-                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(error) if Instant::now() >= deadline => {
+                    return Err(StoreError::of_dead(error));
+                }
                 Err(error) => tracing::debug!(?error, "the writer cannot connect yet"),
             }
             sleep(PAUSE).await;
@@ -81,7 +83,7 @@ impl Line {
         // It had died since the last use.
         drop(conn);
         let mut conn = self.take().await?;
-        begin(&mut conn, hold).await?;
+        begin(&mut conn, hold).await.map_err(StoreError::of_dead)?;
         Ok(conn)
     }
 

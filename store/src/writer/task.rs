@@ -200,7 +200,7 @@ impl Task {
             let tip = self.line.tip().clone();
             let (conn, attempted) = self.attempt(conn, batch, tip).await?;
             batch = attempted.0;
-            let error = match attempted.1 {
+            let (error, is_dead) = match attempted.1 {
                 Attempt::Done(placed) => {
                     self.line.give_back(conn);
                     return Ok(self.finish(&batch, placed));
@@ -211,23 +211,24 @@ impl Task {
                     drop(conn);
                     match self.line.look_up(&placed.tip).await {
                         Ok(true) => return Ok(self.finish(&batch, placed)),
-                        Ok(false) => error,
+                        Ok(false) => (error, true),
                         Err(error) => return Err(Failure::for_all(error)),
                     }
                 }
                 Attempt::Failed(error) => {
                     self.line.give_back(conn);
-                    error
+                    (error, false)
                 }
                 Attempt::Broken(error) => {
                     drop(conn);
-                    error
+                    (error, true)
                 }
             };
             failed += 1;
             if failed >= tries || !passes(&error) {
                 let passes = passes(&error);
-                return Err(Failure { orders: batch.into_orders(), error: error.into(), passes });
+                let error = if is_dead { StoreError::of_dead(error) } else { error.into() };
+                return Err(Failure { orders: batch.into_orders(), error, passes });
             }
             tracing::debug!(%error, "a batch is tried again");
             self.shared.figures.retries.raise();
@@ -310,7 +311,11 @@ impl Task {
                 tracing::warn!(%error, "a commit failed; looking whether it was done");
                 self.shared.figures.lost.raise();
                 drop(conn);
-                if self.line.look_up(&placed.tip).await? { Ok(()) } else { Err(error) }
+                if self.line.look_up(&placed.tip).await? {
+                    Ok(())
+                } else {
+                    Err(StoreError::of_dead(error))
+                }
             }
         }
     }

@@ -98,6 +98,40 @@ async fn connections_that_died_are_replaced() {
     world.end().await;
 }
 
+/// End each connection of the store that waits for a lock, until `asked` has its answer.
+async fn end_whoever_waits<T>(world: &World, asked: impl Future<Output = T>) -> T {
+    let DatabaseUrl::Postgres(url) = &world.url else { unreachable!() };
+    let client = connect(url.expose()).await;
+    let ending = async {
+        loop {
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                       WHERE application_name = current_schema() AND wait_event_type = 'Lock'";
+            client.batch_execute(end).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        answer = asked => answer,
+        () = ending => unreachable!(),
+    }
+}
+
+/// PostgreSQL says why in an error that looks like one of the statement.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_ended_again_and_again_is_no_fault_of_the_statement() {
+    let world = World::postgres().await;
+    let DatabaseUrl::Postgres(url) = &world.url else { unreachable!() };
+    let other = connect(url.expose()).await;
+    other.batch_execute("BEGIN; LOCK TABLE meta, ledger").await.unwrap();
+    let read = end_whoever_waits(&world, world.store.meta_find("epoch")).await;
+    assert!(matches!(read, Err(StoreError::Unreachable(_))), "{read:?}");
+    let write = end_whoever_waits(&world, world.writer.submit(delivery(1, 1))).await;
+    assert!(matches!(write, Err(StoreError::Unreachable(_))), "{write:?}");
+    other.batch_execute("ROLLBACK").await.unwrap();
+    done(world.writer.submit(delivery(1, 1)).await);
+    world.end().await;
+}
+
 /// Two transactions that spend the same two tokens in opposite order: PostgreSQL ends one
 /// of them, and if that is the writer's, it tries again.
 #[tokio::test(flavor = "multi_thread")]
