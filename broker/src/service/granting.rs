@@ -323,11 +323,10 @@ pub(crate) fn not_given(decision: &Decision, secrets: Vec<SecretFault>) -> Verdi
         .iter()
         .all(|outcome| matches!(outcome, Outcome::Refused(NotGranted::Unmatched)));
     if unmatched {
-        let detail = "no trust policy matches this job; the checks that failed are listed, each \
-                      with what was expected and what the token says";
+        // What is told beside it depends on what the caller may learn (`refusals.rs`).
         return Verdict {
             class: Class::forbidden("policy-mismatch"),
-            detail: detail.into(),
+            detail: "no trust policy matches this job".to_owned(),
             secrets,
             spent_for: None,
             blame: Blame::Policies,
