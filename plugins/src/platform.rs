@@ -127,6 +127,44 @@ mod tests {
     }
 
     #[test]
+    fn an_everyday_word_finds_its_claim() {
+        for preset in presets() {
+            for (word, claim) in preset.everyday {
+                assert!(preset.claims.iter().any(|spec| spec.name == *claim), "{claim}");
+                assert!(preset.claim(word).is_none(), "{}: `{word}` is a claim", preset.id);
+                assert_eq!(preset.meant(word), Some(*claim));
+            }
+        }
+        let github = preset("github").unwrap();
+        for (word, meant) in [
+            ("repo", Some("repository")),
+            ("Branch", Some("ref")),
+            ("repo-id", Some("repository_id")),
+            ("repo_propery", None),
+            ("repo_property", Some("repo_property_*")),
+            ("enviroment", Some("environment")),
+            ("colour", None),
+        ] {
+            assert_eq!(github.meant(word), meant, "{word}");
+        }
+    }
+
+    #[test]
+    fn the_reference_lists_every_claim() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/policy.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        for preset in presets() {
+            let begin = format!("| `{}` | claims: ", preset.id);
+            let row = page.lines().find_map(|line| line.strip_prefix(&begin));
+            let row = row.unwrap_or_else(|| panic!("no row `{begin}` in {path}"));
+            let listed: Vec<&str> = row.trim_end_matches(" |").split(", ").collect();
+            let known: Vec<String> =
+                preset.claims.iter().map(|spec| format!("`{}`", spec.name)).collect();
+            assert_eq!(listed, known, "{}", preset.id);
+        }
+    }
+
+    #[test]
     fn a_gitlab_job_in_a_kubernetes_pod_is_gitlab() {
         let env = MapEnv::new([("GITLAB_CI", "true"), ("KUBERNETES_SERVICE_HOST", "10.0.0.1")]);
         assert_eq!(detect(&env).unwrap().id(), "gitlab");
