@@ -115,6 +115,10 @@ pub(crate) fn detect(env: &dyn Env) -> Option<&'static dyn Platform> {
 
 #[cfg(test)]
 mod tests {
+    use segura_model::Timestamp;
+    use segura_model::policy::{PolicyDraft, TrustPolicy};
+
+    use super::testing::entry;
     use super::*;
     use crate::env::MapEnv;
 
@@ -161,6 +165,26 @@ mod tests {
             let known: Vec<String> =
                 preset.claims.iter().map(|spec| format!("`{}`", spec.name)).collect();
             assert_eq!(listed, known, "{}", preset.id);
+        }
+    }
+
+    #[test]
+    fn the_guides_policies_say_where_a_job_runs() {
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/how-to");
+        let guides =
+            [("github.md", "github"), ("gitlab.md", "gitlab"), ("run-a-broker.md", "github")];
+        for (guide, preset_id) in guides {
+            let page = std::fs::read_to_string(format!("{docs}/{guide}")).unwrap();
+            let begin = page.find("policy: payments-deploy").unwrap();
+            let end = begin + page[begin..].find("read: [\"db/prod/*\"]").unwrap();
+            let text = format!("{}read: [a]", &page[begin..end]);
+            let mut draft = PolicyDraft::parse_documents(&text).unwrap().remove(0);
+            let preset = preset(preset_id).unwrap();
+            let entry = entry(preset);
+            draft.issuer = entry.id.clone();
+            let policy = TrustPolicy::compile(draft, &entry, preset).unwrap();
+            let warnings = format!("{:?}", policy.lint(Timestamp(20)));
+            assert!(!warnings.contains("any-runner"), "{guide}: {warnings}");
         }
     }
 
