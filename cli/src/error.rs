@@ -163,6 +163,21 @@ impl CliError {
                 ..
             })) => "did the step that should have written it fail?".to_owned(),
             Self::Exec(ExecError::Program(error)) => return error.hint(),
+            Self::Exec(
+                ExecError::AmbiguousField { .. }
+                | ExecError::Mask { .. }
+                | ExecError::NotForEnvironment { .. },
+            ) => {
+                "the values were fetched, so this job's token is spent: correct it and run the job \
+                 again, unless its session is kept (`--session-file`)"
+                    .to_owned()
+            }
+            Self::Exec(ExecError::Platform(PlatformError::NotAToken {
+                why: TokenShapeError::Credential,
+                ..
+            })) => "`segura whoami`, `exec` and `export` are for jobs: --token-file job.token; an \
+                 operator's role and expiry are in `segura operator ls`"
+                .to_owned(),
             Self::Exec(ExecError::Bindings { place, fault: WantedError::Arrow(line) })
                 if place.starts_with("--secret") && !line.contains('>') =>
             {

@@ -56,6 +56,10 @@ async fn a_lost_answer_is_repeated_and_a_replay_refused() {
     for (key, wanted) in [("other", WANTED), ("key", &["app/login"])] {
         let error = world.deliver(token.clone(), key, wanted).await.unwrap_err();
         assert_eq!(code(&error), "token-replayed");
+        let told = error.to_string();
+        let first = "used before: fetch all secrets of a job with one `segura exec`, or keep its \
+                     session with `--session-file`";
+        assert!(told.contains(first), "{told}");
         assert_eq!(error.class().kind, Kind::Conflict);
         assert!(error.refusal().is_some());
     }
