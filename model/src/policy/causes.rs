@@ -109,14 +109,11 @@ fn absent(claim: &str, spec: &ClaimSpec) -> Advice {
             format!("the token has no claim `{claim}`; an absent claim fails every test, `not` too")
         }
     };
-    let fix = match claim {
-        "environment" => {
-            "name the job's `environment:`, or take the test out of the policy".to_owned()
-        }
-        _ => {
-            let about = about(claim, spec.hint).unwrap_or_default();
-            format!("have the platform send `{claim}`, or take the test out of the policy{about}")
-        }
+    let fix = if claim == "environment" {
+        "name the job's `environment:`, or take the test out of the policy".to_owned()
+    } else {
+        let about = about(claim, spec.hint).unwrap_or_default();
+        format!("have the platform send `{claim}`, or take the test out of the policy{about}")
     };
     Advice::new(cause, fix)
 }

@@ -1,5 +1,7 @@
 //! What the words of a refusal add for the rightful owner.
 
+use std::fmt::Write as _;
+
 use segura_model::policy::{Standing, Trace};
 
 /// Policies that are named for having expired; the rest are counted.
@@ -13,10 +15,10 @@ pub(super) fn extend(detail: &mut String, trace: &Trace, listed: bool) {
         shown.policies.iter().filter(|policy| policy.state == Standing::Expired).collect();
     for policy in expired.iter().take(NAMED) {
         let note = policy.note.as_deref().unwrap_or("it expired");
-        detail.push_str(&format!("; policy `{}`: {note}", policy.policy));
+        let _ = write!(detail, "; policy `{}`: {note}", policy.policy);
     }
     if expired.len() > NAMED {
-        detail.push_str(&format!("; {} more expired", expired.len() - NAMED));
+        let _ = write!(detail, "; {} more expired", expired.len() - NAMED);
     }
     if listed {
         detail.push_str(
