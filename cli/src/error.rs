@@ -158,18 +158,7 @@ impl CliError {
             Self::Local(LocalError::Start(error)) | Self::Start(error) => {
                 return start_hint(error);
             }
-            Self::Exec(ExecError::Platform(PlatformError::NotAToken {
-                why: TokenShapeError::Empty,
-                ..
-            })) => "did the step that should have written it fail?".to_owned(),
-            Self::Exec(ExecError::Program(error)) => return error.hint(),
-            Self::Exec(ExecError::Bindings { place, fault: WantedError::Arrow(line) })
-                if place.starts_with("--secret") && !line.contains('>') =>
-            {
-                "the whole of it stands in quotes, as in --secret 'db/prod/password > \
-                 DB_PASSWORD': a bare `>` is taken by the shell"
-                    .to_owned()
-            }
+            Self::Exec(error) => return exec_hint(error),
             Self::Write { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 "the folder is not there: make it first".to_owned()
             }
@@ -228,6 +217,35 @@ impl Classify for CliError {
 const GUARD: &str = "the guard (`guard.key_file`, `guard.passphrase_file`) must be the one that \
      the last `segura keyring rewrap` put this database's keyring under, or else that of \
      `segura init`; a database put back from a backup opens with the guard of that time";
+
+fn exec_hint(error: &ExecError) -> Option<String> {
+    let hint = match error {
+        ExecError::Platform(PlatformError::NotAToken { why: TokenShapeError::Empty, .. }) => {
+            "did the step that should have written it fail?"
+        }
+        ExecError::Platform(PlatformError::NotAToken {
+            why: TokenShapeError::Credential, ..
+        }) => {
+            "`segura whoami`, `exec` and `export` are for jobs: --token-file job.token; an \
+             operator's role and expiry are in `segura operator ls`"
+        }
+        ExecError::AmbiguousField { .. }
+        | ExecError::Mask { .. }
+        | ExecError::NotForEnvironment { .. } => {
+            "the values were fetched, so this job's token is spent: correct it and run the job \
+             again, unless its session is kept (`--session-file`)"
+        }
+        ExecError::Bindings { place, fault: WantedError::Arrow(line) }
+            if place.starts_with("--secret") && !line.contains('>') =>
+        {
+            "the whole of it stands in quotes, as in --secret 'db/prod/password > DB_PASSWORD': a \
+             bare `>` is taken by the shell"
+        }
+        ExecError::Program(error) => return error.hint(),
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
 
 fn start_hint(error: &StartError) -> Option<String> {
     Some(match error {

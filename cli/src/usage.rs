@@ -45,6 +45,11 @@ fn advice(kind: ErrorKind, own: &[&str], parted: bool) -> Option<&'static str> {
     if unclear && is("apply") && !is("-f") {
         return Some("name the file with -f: segura policy apply -f payments.yaml");
     }
+    if kind == ErrorKind::InvalidSubcommand && is("policy") && (is("validate") || is("check")) {
+        return Some(
+            "to try a file without a change: segura policy apply --dry-run -f payments.yaml",
+        );
+    }
     None
 }
 
@@ -76,6 +81,22 @@ mod tests {
         let explain = ["segura", "policy", "explain", "--token-file", "job.token"];
         assert!(told(&explain).unwrap().contains("--job-token"));
         assert!(told(&["segura", "issuer", "apply", "github.yaml"]).unwrap().contains("-f"));
+        let validate = ["segura", "policy", "validate", "payments.yaml"];
+        assert!(told(&validate).unwrap().contains("--dry-run"));
+    }
+
+    #[test]
+    fn likely_words_are_understood() {
+        for line in [
+            &["segura", "secret", "list"][..],
+            &["segura", "secret", "set", "db/a"],
+            &["segura", "secret", "delete", "db/a"],
+            &["segura", "policy", "get", "deploy"],
+            &["segura", "policy", "list"],
+            &["segura", "issuer", "list"],
+        ] {
+            assert!(Cli::try_parse_from(line).is_ok(), "{line:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub use form::ClaimForm;
 
 use crate::claims::{ClaimValue, Claims};
 use crate::issuer::{Algorithm, IssuerEntry, Spend};
+use crate::policy::nearest;
 
 /// One platform's tokens.
 pub struct Preset {
@@ -41,6 +42,8 @@ pub struct Preset {
     /// Pairs of claims that must be equal where both are present. Part of every
     /// policy, and cannot be switched off.
     pub require_same: &'static [(&'static str, &'static str)],
+    /// What people call a claim, and what the platform does: `branch` and `ref`.
+    pub everyday: &'static [(&'static str, &'static str)],
     /// Claims that name the run, for the ledger.
     pub run: &'static [&'static str],
     /// Further sanity of a verified token against its issuer entry. The text of an
@@ -53,6 +56,21 @@ impl Preset {
     pub fn claim(&self, name: &str) -> Option<&'static ClaimSpec> {
         let listed = self.claims.iter().find(|spec| spec.covers(name));
         listed.or_else(|| self.open_claims.then_some(&OPEN_CLAIM))
+    }
+
+    /// The claim that somebody who wrote this word probably meant.
+    pub fn meant(&self, word: &str) -> Option<&'static str> {
+        let plain = word.replace(['-', '.', ' '], "_").to_ascii_lowercase();
+        let everyday = self.everyday.iter().find(|(said, _)| *said == plain);
+        let near = || {
+            // What stands for many claims is near only to a word that begins like it.
+            let begins = |name: &str| match name.strip_suffix('*') {
+                Some(prefix) => plain.starts_with(prefix.trim_end_matches('_')),
+                None => true,
+            };
+            nearest(word, self.claims.iter().map(|spec| spec.name).filter(|name| begins(name)))
+        };
+        everyday.map(|(_, claim)| *claim).or_else(near)
     }
 
     /// The value of the claim called `name`, in this platform's place for it.
@@ -262,6 +280,7 @@ pub(crate) mod tests {
         anchors: &[&["project_id"]],
         refused: &[],
         require_same: &[],
+        everyday: &[],
         run: &["run_id"],
         check: |_, _| Ok(()),
     };

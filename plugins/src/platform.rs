@@ -115,6 +115,10 @@ pub(crate) fn detect(env: &dyn Env) -> Option<&'static dyn Platform> {
 
 #[cfg(test)]
 mod tests {
+    use segura_model::Timestamp;
+    use segura_model::policy::{PolicyDraft, TrustPolicy};
+
+    use super::testing::entry;
     use super::*;
     use crate::env::MapEnv;
 
@@ -123,6 +127,64 @@ mod tests {
         for platform in PLATFORMS {
             assert_eq!(platform.id(), platform.preset().id);
             assert!(preset(platform.id()).is_some());
+        }
+    }
+
+    #[test]
+    fn an_everyday_word_finds_its_claim() {
+        for preset in presets() {
+            for (word, claim) in preset.everyday {
+                assert!(preset.claims.iter().any(|spec| spec.name == *claim), "{claim}");
+                assert!(preset.claim(word).is_none(), "{}: `{word}` is a claim", preset.id);
+                assert_eq!(preset.meant(word), Some(*claim));
+            }
+        }
+        let github = preset("github").unwrap();
+        for (word, meant) in [
+            ("repo", Some("repository")),
+            ("Branch", Some("ref")),
+            ("repo-id", Some("repository_id")),
+            ("repo_propery", None),
+            ("repo_property", Some("repo_property_*")),
+            ("enviroment", Some("environment")),
+            ("colour", None),
+        ] {
+            assert_eq!(github.meant(word), meant, "{word}");
+        }
+    }
+
+    #[test]
+    fn the_reference_lists_every_claim() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/policy.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        for preset in presets() {
+            let begin = format!("| `{}` | claims: ", preset.id);
+            let row = page.lines().find_map(|line| line.strip_prefix(&begin));
+            let row = row.unwrap_or_else(|| panic!("no row `{begin}` in {path}"));
+            let listed: Vec<&str> = row.trim_end_matches(" |").split(", ").collect();
+            let known: Vec<String> =
+                preset.claims.iter().map(|spec| format!("`{}`", spec.name)).collect();
+            assert_eq!(listed, known, "{}", preset.id);
+        }
+    }
+
+    #[test]
+    fn the_guides_policies_say_where_a_job_runs() {
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/how-to");
+        let guides =
+            [("github.md", "github"), ("gitlab.md", "gitlab"), ("run-a-broker.md", "github")];
+        for (guide, preset_id) in guides {
+            let page = std::fs::read_to_string(format!("{docs}/{guide}")).unwrap();
+            let begin = page.find("policy: payments-deploy").unwrap();
+            let end = begin + page[begin..].find("read: [\"db/prod/*\"]").unwrap();
+            let text = format!("{}read: [a]", &page[begin..end]);
+            let mut draft = PolicyDraft::parse_documents(&text).unwrap().remove(0);
+            let preset = preset(preset_id).unwrap();
+            let entry = entry(preset);
+            draft.issuer = entry.id.clone();
+            let policy = TrustPolicy::compile(draft, &entry, preset).unwrap();
+            let warnings = format!("{:?}", policy.lint(Timestamp(20)));
+            assert!(!warnings.contains("any-runner"), "{guide}: {warnings}");
         }
     }
 

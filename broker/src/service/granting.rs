@@ -323,11 +323,10 @@ pub(crate) fn not_given(decision: &Decision, secrets: Vec<SecretFault>) -> Verdi
         .iter()
         .all(|outcome| matches!(outcome, Outcome::Refused(NotGranted::Unmatched)));
     if unmatched {
-        let detail = "no trust policy matches this job; the checks that failed are listed, each \
-                      with what was expected and what the token says";
+        // What is told beside it depends on what the caller may learn (`refusals.rs`).
         return Verdict {
             class: Class::forbidden("policy-mismatch"),
-            detail: detail.into(),
+            detail: "no trust policy matches this job".to_owned(),
             secrets,
             spent_for: None,
             blame: Blame::Policies,
@@ -345,8 +344,10 @@ pub(crate) fn not_given(decision: &Decision, secrets: Vec<SecretFault>) -> Verdi
 }
 
 fn replayed(spent_for: SessionId) -> Verdict {
-    let detail = "this identity token was used before: ask the platform for a fresh one; a lost \
-                  answer can be had again with the same request key while its session lives";
+    let detail = "this identity token was used before: fetch all secrets of a job with one \
+                  `segura exec`, or keep its session with `--session-file`; a job that runs anew \
+                  needs a fresh token of its platform; a lost answer can be had again with the same \
+                  request key while its session lives";
     Verdict {
         class: Class::conflict("token-replayed"),
         detail: detail.to_owned(),

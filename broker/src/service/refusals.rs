@@ -6,6 +6,8 @@
 //! under which id; the first of each owner and network are kept whole, so that an
 //! operator can open those ids.
 
+mod teaching;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,9 +29,9 @@ use super::ticket::SessionError;
 use super::trust::seen::Seen;
 
 /// Refusals kept whole in an hour: of one verified owner, and of all.
-const OWNER_QUOTA: (u32, u32) = (10, 300);
+pub(crate) const OWNER_QUOTA: (u32, u32) = (10, 300);
 /// The same of one network without a verified token, and of all.
-const STRANGER_QUOTA: (u32, u32) = (5, 200);
+pub(crate) const STRANGER_QUOTA: (u32, u32) = (5, 200);
 /// The same of one operator whose role does not allow something, and of all.
 const OPERATOR_QUOTA: (u32, u32) = (30, 300);
 /// The most bytes of the policies in a trace. With the rest of a record, most of it up to
@@ -262,11 +264,12 @@ impl Refusals {
             Blame::Policies => record.detail["failed"] = json!(trace.failed()),
             Blame::Request => record.detail["why"] = json!(verdict.detail),
         }
-        let checks = match verdict.blame {
-            Blame::Policies => FailedCheck::for_caller(&trace),
-            Blame::Request => Vec::new(),
-        };
-        let Verdict { class, detail, secrets, .. } = verdict;
+        let Verdict { class, mut detail, secrets, .. } = verdict;
+        let mut checks = Vec::new();
+        if verdict.blame == Blame::Policies {
+            checks = FailedCheck::for_caller(&trace);
+            teaching::extend(&mut detail, &trace, !checks.is_empty());
+        }
         let refusal = Refusal { class, detail, denial, checks, secrets, session: case.session };
         let entry = Entry { records: vec![record], ..Entry::default() };
         self.write(case.snapshot.change, entry, class, refusal).await
@@ -356,8 +359,13 @@ fn tally(origin: Origin, issuer: Option<IssuerId>, class: Class) -> Entry {
 fn told_nothing(denial: DenialId) -> Refusal {
     Refusal {
         class: Class::forbidden("access-refused"),
+        // The same whether the ledger keeps this one whole or counts it: the difference
+        // would tell who else was refused, so neither is promised.
         detail: format!(
-            "access was refused; an operator can see why with `segura policy explain --denial {denial}`"
+            "access was refused; an operator sees why: segura policy explain --denial {denial} (if \
+             this refusal is one of the first of the hour, which are kept whole), or with this \
+             token: segura policy explain --job-token FILE; `segura whoami` in the job shows what \
+             the broker makes of it"
         ),
         denial,
         checks: Vec::new(),

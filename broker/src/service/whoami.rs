@@ -72,7 +72,11 @@ impl WhoamiService {
         let trace = explain(&snapshot.policies, &workload, &[], now, Scope::Candidates);
         let policies = trace.for_caller().policies.into_iter();
         let policies = policies
-            .map(|policy| PolicyMatch { policy: policy.policy, matches: policy.matched })
+            .map(|policy| PolicyMatch {
+                policy: policy.policy,
+                matches: policy.matched,
+                note: policy.note,
+            })
             .collect();
         Ok(Seen { workload, policies })
     }

@@ -26,6 +26,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Head(head::Args),
+    #[command(alias = "list")]
     Ls(ls::Args),
     Tail(tail::Args),
     Verify(verify::Args),

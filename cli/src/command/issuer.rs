@@ -27,8 +27,11 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Apply(apply::Args),
+    #[command(alias = "list")]
     Ls(ls::Args),
+    #[command(aliases = ["delete", "remove"])]
     Rm(rm::Args),
+    #[command(alias = "get")]
     Show(show::Args),
 }
 

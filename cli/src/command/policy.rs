@@ -29,10 +29,13 @@ pub(crate) struct Args {
 enum Verb {
     Apply(apply::Args),
     Explain(explain::Args),
+    #[command(alias = "list")]
     Ls(ls::Args),
     Pin(pin::Args),
+    #[command(aliases = ["delete", "remove"])]
     Rm(rm::Args),
     Schema(schema::Args),
+    #[command(alias = "get")]
     Show(show::Args),
 }
 

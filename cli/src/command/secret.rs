@@ -26,10 +26,14 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    #[command(alias = "read")]
     Get(get::Args),
     History(history::Args),
+    #[command(alias = "list")]
     Ls(ls::Args),
+    #[command(aliases = ["set", "write"])]
     Put(put::Args),
+    #[command(aliases = ["delete", "remove"])]
     Rm(rm::Args),
 }
 

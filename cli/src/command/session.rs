@@ -24,6 +24,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     End(end::Args),
+    #[command(alias = "list")]
     Ls(ls::Args),
     Revoke(revoke::Args),
 }

@@ -1,7 +1,7 @@
 //! `segura whoami`: what the broker makes of this job's identity token.
 
 use segura_model::ClaimValue;
-use segura_model::api::WhoamiAnswer;
+use segura_model::api::{PolicyMatch, WhoamiAnswer};
 
 use crate::context::Context;
 use crate::error::CliError;
@@ -45,10 +45,17 @@ fn words(answer: &WhoamiAnswer) -> String {
     }
     let mut policies = Table::new(&["policy", "matches"], NO_POLICY);
     for policy in &answer.policies {
-        let matches = if policy.matches { "yes" } else { "no, only its anchor" };
-        policies.row([policy.policy.to_string(), matches.to_owned()]);
+        policies.row([policy.policy.to_string(), matches(policy)]);
     }
     format!("{head}\n\n{}\n\n{}", claims.render(), policies.render())
+}
+
+fn matches(policy: &PolicyMatch) -> String {
+    match (&policy.note, policy.matches) {
+        (_, true) => "yes".to_owned(),
+        (Some(note), false) => format!("no: {note}"),
+        (None, false) => "no, only its anchor".to_owned(),
+    }
 }
 
 fn claim(value: &ClaimValue) -> String {
@@ -59,3 +66,21 @@ fn claim(value: &ClaimValue) -> String {
 }
 
 const NO_POLICY: &str = "no policy's anchor matches: nothing can be had with this token";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expired_policy_says_when_it_ended() {
+        let policy = |matches, note: Option<&str>| PolicyMatch {
+            policy: "deploy".parse().unwrap(),
+            matches,
+            note: note.map(str::to_owned),
+        };
+        let ended = "it expired at 2026-01-01T00:00:00Z: apply it with a later `expires_at`";
+        assert_eq!(matches(&policy(false, Some(ended))), format!("no: {ended}"));
+        assert_eq!(matches(&policy(false, None)), "no, only its anchor");
+        assert_eq!(matches(&policy(true, None)), "yes");
+    }
+}

@@ -225,6 +225,7 @@ fn a_value_that_cannot_be_hidden_is_refused_unless_that_is_wanted() {
     let refused = run(exec(&broker, "a > P").args(["sh", "-c", "echo ran"]));
     assert_eq!((refused.code, refused.out.as_str()), (2, ""));
     assert!(refused.err.contains("the value for P"), "{}", refused.err);
+    assert!(refused.err.contains("token is spent: correct it and run the job again"));
     assert_eq!(broker.asked("POST /api/v2/sessions/self/end").len(), 1, "and the session is ended");
 
     let mut command = segura(&broker);

@@ -56,6 +56,16 @@ fn a_forgotten_sign_is_named() {
 }
 
 #[test]
+fn an_operator_who_asks_who_it_is_is_told_where() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("admin.token");
+    std::fs::write(&path, TOKEN).expect("written");
+    let told = refused(&["whoami", "--token-file", path.to_str().expect("text")], 2);
+    assert!(told.contains("are for jobs: --token-file job.token"), "{told}");
+    assert!(told.contains("segura operator ls"), "{told}");
+}
+
+#[test]
 fn what_would_be_ignored_is_refused() {
     for arguments in [
         &["session", "revoke", "--all", "--subject", "repo:a/b"][..],

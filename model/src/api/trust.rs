@@ -256,6 +256,9 @@ pub struct WhoamiAnswer {
 pub struct PolicyMatch {
     /// The policy.
     pub policy: PolicyName,
-    /// Whether all its checks pass.
+    /// Whether all its checks pass, and it is in force.
     pub matches: bool,
+    /// Why it is out of force, and what to do: when it expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }

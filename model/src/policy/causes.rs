@@ -65,7 +65,7 @@ pub(super) fn of_check(
         (_, Some(value)) => {
             let text = value.to_string();
             let miss = Miss { check, text: &text, claims, policy };
-            RULES.iter().find_map(|rule| rule(&miss)).or_else(|| hint(check.spec))
+            RULES.iter().find_map(|rule| rule(&miss)).or_else(|| other_value(&miss))
         }
     }
 }
@@ -109,12 +109,11 @@ fn absent(claim: &str, spec: &ClaimSpec) -> Advice {
             format!("the token has no claim `{claim}`; an absent claim fails every test, `not` too")
         }
     };
-    let fix = match (claim, spec.hint) {
-        ("environment", _) => {
-            "name the job's `environment:`, or take the test out of the policy".to_owned()
-        }
-        (_, "") => format!("have the platform send `{claim}`, or take the test out of the policy"),
-        (_, hint) => hint.to_owned(),
+    let fix = if claim == "environment" {
+        "name the job's `environment:`, or take the test out of the policy".to_owned()
+    } else {
+        let about = about(claim, spec.hint).unwrap_or_default();
+        format!("have the platform send `{claim}`, or take the test out of the policy{about}")
     };
     Advice::new(cause, fix)
 }
@@ -131,9 +130,32 @@ fn wrong_type(check: &Check, value: &ClaimValue) -> Advice {
     )
 }
 
-fn hint(spec: &ClaimSpec) -> Option<Advice> {
-    let cause = "the token carries another value than the policy allows";
-    (!spec.hint.is_empty()).then(|| Advice::new(cause, spec.hint))
+/// Nothing more telling is known: what may be wrong, on either side.
+fn other_value(miss: &Miss<'_>) -> Option<Advice> {
+    let (claim, hint) = (&miss.check.claim, miss.check.spec.hint);
+    if miss.check.spec.trust == ClaimTrust::Anchor {
+        return Some(Advice::new(
+            "the token carries another id than the policy pins",
+            format!(
+                "if `{}` is your own `{claim}`, correct the policy; else this is another's \
+                 job, maybe a fork's, and rightly refused",
+                escaped(miss.text)
+            ),
+        ));
+    }
+    let about = about(claim, hint)?;
+    Some(Advice::new(
+        "the token carries another value than the policy allows",
+        format!(
+            "run the job so that it has what is expected, or, if it may have the secrets as it is, \
+             let the policy take this value too{about}"
+        ),
+    ))
+}
+
+/// What is known of a claim, behind a sentence.
+fn about(claim: &str, hint: &str) -> Option<String> {
+    (!hint.is_empty()).then(|| format!(" (`{claim}`: {hint})"))
 }
 
 fn ruled_out(miss: &Miss<'_>) -> Option<Advice> {

@@ -211,7 +211,8 @@ fn known(claim: &str, preset: &Preset) -> Result<&'static ClaimSpec, PolicyFault
     preset.claim(claim).ok_or_else(|| PolicyFault::UnknownClaim {
         claim: claim.to_owned(),
         preset: preset.id.to_owned(),
-        nearest: nearest(claim, preset.claims.iter().map(|spec| spec.name)).map(str::to_owned),
+        nearest: preset.meant(claim),
+        known: preset.claims.iter().map(|spec| spec.name).collect(),
     })
 }
 

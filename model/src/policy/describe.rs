@@ -3,8 +3,9 @@
 //! Presented values come from strangers: they are cut short and escaped, so that a
 //! branch name cannot drive a terminal or fill the ledger.
 
-use super::check::{Accept, Check, Value};
+use super::check::{Accept, Check, Value, Verdict};
 use crate::claims::ClaimValue;
+use crate::preset::ClaimKind;
 
 /// Most characters shown of a presented value.
 const MAX_SHOWN: usize = 256;
@@ -13,23 +14,47 @@ const MAX_SHOWN: usize = 256;
 const MAX_LISTED: usize = 8;
 
 /// What a check expects: "one of `prod`, `staging`, and not `x`".
-pub(super) fn expected(check: &Check) -> String {
+pub(super) fn expected(check: &Check, verdict: Verdict) -> String {
+    let typed = types_matter(check, verdict);
+    let text = |value: &Value| match value {
+        Value::Text(text) if typed => unmistakable(text),
+        value => value.text(),
+    };
     let accept = match &check.accept {
         Accept::Any => None,
         Accept::Globs(globs) => {
             Some(format!("fits {}", listed(globs.iter().map(|glob| glob.as_str().to_owned()))))
         }
-        Accept::OneOf(values) if values.len() == 1 => Some(listed(values.iter().map(Value::text))),
-        Accept::OneOf(values) => Some(format!("one of {}", listed(values.iter().map(Value::text)))),
+        Accept::OneOf(values) if values.len() == 1 => Some(listed(values.iter().map(text))),
+        Accept::OneOf(values) => Some(format!("one of {}", listed(values.iter().map(text)))),
     };
     let reject = (!check.reject.is_empty())
-        .then(|| format!("not {}", listed(check.reject.iter().map(Value::text))));
+        .then(|| format!("not {}", listed(check.reject.iter().map(text))));
     [accept, reject].into_iter().flatten().collect::<Vec<_>>().join(", and ")
 }
 
 /// What a token presents, short and escaped.
 pub(super) fn presented(value: &ClaimValue) -> String {
     escaped(&value.to_string())
+}
+
+/// The same, for a check that came to this verdict: text is told from a number where that
+/// may be why it failed.
+pub(super) fn presented_to(check: &Check, verdict: Verdict, value: &ClaimValue) -> String {
+    match value {
+        ClaimValue::Text(text) if types_matter(check, verdict) => escaped(&unmistakable(text)),
+        value => presented(value),
+    }
+}
+
+fn types_matter(check: &Check, verdict: Verdict) -> bool {
+    verdict == Verdict::WrongType || (verdict == Verdict::Failed && check.kind == ClaimKind::Any)
+}
+
+/// Text that looks like a number, a list or `true`, in quotes as in JSON.
+fn unmistakable(text: &str) -> String {
+    let other = serde_json::from_str::<serde_json::Value>(text).is_ok_and(|read| !read.is_string());
+    if other { serde_json::Value::from(text).to_string() } else { text.to_owned() }
 }
 
 /// Text of a stranger, short and escaped.

@@ -114,14 +114,16 @@ pub enum PolicyFault {
         most: usize,
     },
     /// The preset has no such claim.
-    #[error("`{claim}` is no claim of `{preset}` tokens{}", did_you_mean(.nearest.as_deref()))]
+    #[error("`{claim}` is no claim of `{preset}` tokens{}", meant_or_known(*.nearest, .known))]
     UnknownClaim {
         /// As written.
         claim: String,
         /// The preset.
         preset: String,
-        /// The nearest claim.
-        nearest: Option<String>,
+        /// The claim that was probably meant.
+        nearest: Option<&'static str>,
+        /// Those that there are.
+        known: Vec<&'static str>,
     },
     /// The preset refuses no such event.
     #[error(
@@ -148,4 +150,12 @@ pub enum PolicyFault {
         /// How to write it.
         example: String,
     },
+}
+
+/// What was meant, or else everything that there is.
+fn meant_or_known(meant: Option<&str>, known: &[&str]) -> String {
+    match meant {
+        Some(_) => did_you_mean(meant),
+        None => format!("; it has {}", known.join(", ")),
+    }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::causes::{self, Advice};
 use super::check::{Check, Verdict};
-use super::describe::{escaped, expected, presented};
+use super::describe::{escaped, expected, presented, presented_to};
 use super::evaluate::{NotGranted, Outcome, decide, matching};
 use super::set::PolicySet;
 use super::trust::{PolicyState, Refusal, SamePair, Standing, TrustPolicy};
@@ -284,7 +284,9 @@ fn check_trace(check: &Check, policy: &TrustPolicy, workload: &Workload) -> Chec
     let value = check.presented(&workload.claims);
     let verdict = check.judge(value);
     let advice = causes::of_check(check, verdict, policy, &workload.claims);
-    trace(&check.claim, expected(check), value.map(presented), fault(check, verdict, value), advice)
+    let shown = value.map(|value| presented_to(check, verdict, value));
+    let wanted = expected(check, verdict);
+    trace(&check.claim, wanted, shown, fault(check, verdict, value), advice)
 }
 
 fn refusal_trace(refusal: &Refusal, workload: &Workload) -> CheckTrace {
@@ -292,7 +294,9 @@ fn refusal_trace(refusal: &Refusal, workload: &Workload) -> CheckTrace {
     let value = check.presented(&workload.claims);
     let verdict = check.judge(value);
     let advice = causes::of_refusal(refusal, verdict, value);
-    trace(&check.claim, expected(check), value.map(presented), fault(check, verdict, value), advice)
+    let shown = value.map(|value| presented_to(check, verdict, value));
+    let wanted = expected(check, verdict);
+    trace(&check.claim, wanted, shown, fault(check, verdict, value), advice)
 }
 
 fn fault(check: &Check, verdict: Verdict, value: Option<&ClaimValue>) -> Option<CheckFault> {

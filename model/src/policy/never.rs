@@ -18,6 +18,13 @@ const MAX_MEANT: usize = 3;
 /// Most warnings of one policy about its values.
 const MAX_WARNINGS: usize = 16;
 
+impl ClaimSpec {
+    /// Whether a token could have this value, by what is known of the platform.
+    pub fn may_be(&self, value: &str) -> bool {
+        fits(self, value)
+    }
+}
+
 /// The policy's end is past.
 pub(super) fn expired(policy: &TrustPolicy, now: Timestamp) -> Option<Warning> {
     let end = policy.draft().expires_at.filter(|_| policy.is_expired(now))?;

@@ -56,6 +56,10 @@ async fn a_lost_answer_is_repeated_and_a_replay_refused() {
     for (key, wanted) in [("other", WANTED), ("key", &["app/login"])] {
         let error = world.deliver(token.clone(), key, wanted).await.unwrap_err();
         assert_eq!(code(&error), "token-replayed");
+        let told = error.to_string();
+        let first = "used before: fetch all secrets of a job with one `segura exec`, or keep its \
+                     session with `--session-file`";
+        assert!(told.contains(first), "{told}");
         assert_eq!(error.class().kind, Kind::Conflict);
         assert!(error.refusal().is_some());
     }
@@ -131,7 +135,10 @@ async fn the_owner_is_taught_and_a_fork_is_not() {
         let told = error.to_string().replace(&refusal.denial.to_string(), "ID");
         assert_eq!(
             told,
-            "access was refused; an operator can see why with `segura policy explain --denial ID`"
+            "access was refused; an operator sees why: segura policy explain --denial ID (if this \
+             refusal is one of the first of the hour, which are kept whole), or with this token: \
+             segura policy explain --job-token FILE; `segura whoami` in the job shows what the \
+             broker makes of it"
         );
     }
     // Each of them opens for an operator.
@@ -144,6 +151,28 @@ async fn the_owner_is_taught_and_a_fork_is_not() {
 }
 
 #[tokio::test]
+async fn the_owner_is_told_that_its_policy_expired() {
+    let world = World::with_job().await;
+    let ends = "2026-11-24T13:00:00Z";
+    world.apply(&format!("{DEPLOY}expires_at: {ends}\n")).await;
+    world.clock.advance(2 * 3600);
+    let refused = world.deliver(world.token("1", &json!({})), "k", WANTED).await.unwrap_err();
+    assert_eq!(code(&refused), "policy-mismatch");
+    let told = refused.to_string();
+    assert!(told.contains(&format!("policy `payments-deploy`: it expired at {ends}")), "{told}");
+    assert!(!told.contains("are listed"), "none is: {told}");
+    let seen = world.app.whoami.whoami(&world.token("2", &json!({})), origin()).await.unwrap();
+    assert!(seen.policies[0].note.as_ref().unwrap().contains(ends), "{:?}", seen.policies);
+
+    let changes = json!({ "ref": "refs/heads/x" });
+    let refused = world.deliver(world.token("3", &changes), "k", WANTED).await.unwrap_err();
+    let told = refused.to_string();
+    assert!(told.contains(ends) && told.contains("are listed"), "{told}");
+    let stranger = world.deliver(world.fork_token("4"), "k", WANTED).await.unwrap_err();
+    assert!(!stranger.to_string().contains("expired"), "{stranger}");
+}
+
+#[tokio::test]
 async fn a_stranger_cannot_fill_the_ledger() {
     let world = World::with_job().await;
     for jti in 0..60 {
@@ -153,6 +182,11 @@ async fn a_stranger_cannot_fill_the_ledger() {
     }
     let kept = world.records(Event::Refusal).await.len();
     assert_eq!(kept, 10 + 5, "the first of the owner and of the network");
+    let counted = world.deliver(world.fork_token("60"), "k", WANTED).await.unwrap_err();
+    assert!(counted.to_string().contains("--job-token"), "{counted}");
+    let denial = world.app.trust.denial(counted.refusal().unwrap().denial).await.unwrap_err();
+    let told = denial.to_string();
+    assert!(told.contains("the first 10 of an hour") && told.contains("5 without"), "{told}");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ use segura_store::StoreError;
 use tokio::sync::Semaphore;
 
 use super::Core;
+use super::refusals::{OWNER_QUOTA, STRANGER_QUOTA};
 use crate::net::IssuerFiles;
 use crate::oidc::{IssuerSetError, VerifyError};
 
@@ -45,8 +46,12 @@ pub enum TrustError {
     },
     /// A refusal that the ledger does not have by itself.
     #[error(
-        "the ledger has no refusal `{0}` by itself: refusals of strangers beyond the first of an \
-         hour are only counted (`segura audit ls --event summary`)"
+        "the ledger has no refusal `{0}` by itself: of a stranger the first {verified} of an hour \
+         are kept ({unverified} without a token that verifies) and the others counted (`segura \
+         audit ls --event summary`); `segura policy explain --job-token FILE` tells the same of the \
+         job's token",
+        verified = OWNER_QUOTA.0,
+        unverified = STRANGER_QUOTA.0
     )]
     DenialNotFound(DenialId),
     /// One file names another twice.

@@ -1,7 +1,7 @@
 //! Records as lines for a person.
 
 use segura_model::api::AuditRow;
-use segura_model::audit::Record;
+use segura_model::audit::{Event, Record};
 
 use crate::print::{self, Table};
 
@@ -45,7 +45,18 @@ fn what(record: &Record) -> String {
     let code = record.code.iter().cloned();
     let denial = record.denial.iter().map(|id| format!("denial {id}"));
     let name = name.map(ToOwned::to_owned).or(key);
-    paths.chain(name).chain(code).chain(denial).collect::<Vec<_>>().join(" ")
+    let counted = counted(record);
+    paths.chain(name).chain(code).chain(denial).chain(counted).collect::<Vec<_>>().join(" ")
+}
+
+/// How often, in what time and from where: of refusals that were counted.
+fn counted(record: &Record) -> Option<String> {
+    let number = |member: &str| record.detail[member].as_u64();
+    let (Event::Summary, Some(count)) = (record.event, number("count")) else { return None };
+    let span = number("seconds").map(|seconds| format!(" in {seconds} s")).unwrap_or_default();
+    let network = record.detail["network"].as_str();
+    let network = network.map(|network| format!(" from {network}")).unwrap_or_default();
+    Some(format!("{count} times{span}{network}"))
 }
 
 /// Where a record of a change names what was changed.
@@ -90,6 +101,21 @@ mod tests {
             });
             assert_eq!(what(&serde_json::from_value(record).unwrap()), told);
         }
+    }
+
+    #[test]
+    fn a_count_says_how_many_in_what_time_and_from_where() {
+        let summary = |detail| {
+            let record = serde_json::json!({
+                "event": "summary", "outcome": "refused", "at": 0, "code": "token-expired",
+                "actor": {"kind": "stranger"}, "detail": detail,
+            });
+            what(&serde_json::from_value(record).unwrap())
+        };
+        let whole = serde_json::json!({"count": 57, "seconds": 60, "network": "192.0.2.0/24"});
+        assert_eq!(summary(whole), "token-expired 57 times in 60 s from 192.0.2.0/24");
+        let overflow = serde_json::json!({"count": 3, "seconds": 60});
+        assert_eq!(summary(overflow), "token-expired 3 times in 60 s");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use segura_model::api::{DenialAnswer, DenialReason, ExplainAnswer, ExplainRequest};
+use segura_model::id::IdError;
 use segura_model::wanted::WantedSecret;
 use segura_model::{Claims, DenialId, IssuerId};
 
@@ -36,7 +37,7 @@ pub(crate) struct Args {
 #[group(required = true, multiple = false)]
 struct What {
     /// A refusal's id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = denial_id)]
     denial: Option<DenialId>,
     /// A file with a job's identity token; `-` is standard input
     #[arg(long, value_name = "FILE")]
@@ -61,6 +62,11 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     };
     let answer = context.block_on(operator.explain(&request))?;
     print::result(context.format(), &answer, explanation)
+}
+
+/// An id in the one spelling it has, whatever a chat or a mail made of its letters.
+fn denial_id(text: &str) -> Result<DenialId, IdError> {
+    text.trim().to_ascii_uppercase().parse()
 }
 
 fn read_claims(path: &Path) -> Result<Claims, CliError> {
@@ -106,3 +112,15 @@ fn without_trace(detail: &serde_json::Value) -> String {
 }
 
 const LIMIT: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_taken_in_small_letters_too() {
+        let id = "01JDGW5E6Y3X9T2K8M4Q7R0BVC";
+        assert_eq!(denial_id(&id.to_lowercase()).unwrap().to_string(), id);
+        assert!(denial_id("01jdgw").is_err());
+    }
+}

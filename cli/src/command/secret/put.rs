@@ -1,10 +1,14 @@
 //! `segura secret put`: a new version of a secret.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use segura_model::api::{FieldValues, MetaField, SecretPut, SecretPutAnswer};
 use segura_model::name::Owner;
-use segura_model::{Clock, Seconds, SecretPath, SecretText, SystemClock, Tag, Timestamp};
+use segura_model::{
+    Clock, FieldName, Seconds, SecretPath, SecretText, SystemClock, Tag, Timestamp,
+};
+use segura_plugins::mask;
 
 use super::fields::{self, LineBreak};
 use crate::context::Context;
@@ -71,6 +75,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     let operator = context.operator()?;
     let line_break = if args.exact { LineBreak::Keep } else { LineBreak::Cut };
     let fields = fields::read(&assignments, args.from_file.as_deref(), line_break)?;
+    if let Some(warning) = short(&fields) {
+        print::warning(&warning);
+    }
     let secret = SecretPut {
         fields: FieldValues::new(fields),
         owner: args.owner,
@@ -87,6 +94,20 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     }
     print::result(context.format(), &answer, |answer| {
         format!("{} is now at version {}", answer.path, answer.version)
+    })
+}
+
+/// Values that a job cannot hide, and is therefore not given, after its token is spent.
+fn short(fields: &BTreeMap<FieldName, SecretText>) -> Option<String> {
+    let short = fields.iter().filter(|(_, value)| !mask::can_hide(value));
+    let names: Vec<_> = short.map(|(name, _)| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} has fewer than {} characters, too few to be hidden in a job's output: `segura exec` \
+             refuses it without --allow-unmasked",
+            names.join(", "),
+            mask::SHORTEST
+        )
     })
 }
 
@@ -128,6 +149,14 @@ mod tests {
         assert!(expired(&answer(r#","expires_at":99999999999,"expired":false"#)).is_none());
         let told = expired(&answer(r#","expires_at":1,"expired":true"#)).unwrap();
         assert!(told.contains("--expires-at") && told.contains("--clear expires_at"), "{told}");
+    }
+
+    #[test]
+    fn a_value_too_short_to_hide_is_warned_about() {
+        let fields = |value: &str| [("pin".parse().unwrap(), SecretText::new(value))].into();
+        let told = short(&fields("123")).unwrap();
+        assert!(told.contains("`pin`") && told.contains("--allow-unmasked"), "{told}");
+        assert!(!told.contains("123") && short(&fields("1234")).is_none());
     }
 
     #[test]

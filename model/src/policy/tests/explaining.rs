@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{FORGE, LAB, NOON, job, only, paths, policy, push};
+use super::world::{FORGE, LAB, NOON, OPEN, job, only, paths, policy, push, workload};
 use crate::policy::{CheckFault, CheckTrace, PolicySet, Scope, Standing, Trace, explain};
 use crate::workload::Workload;
 
@@ -54,6 +54,18 @@ fn a_missing_claim_is_told_from_another_mismatch() {
     ] {
         assert_eq!(failed(test, &claims).fault, Some(fault), "{test}");
     }
+}
+
+#[test]
+fn text_is_told_from_a_number_where_that_is_the_difference() {
+    let check = failed("run_attempt: '1'", &json!({ "run_attempt": 1 }));
+    assert_eq!((check.expected.as_str(), check.presented.as_deref()), ("`\"1\"`", Some("1")));
+    let check = failed("run_attempt: '1'", &json!({ "run_attempt": "2" }));
+    assert_eq!((check.expected.as_str(), check.presented.as_deref()), ("`1`", Some("2")));
+    let set = only(&OPEN, "claims: {sub: x, tier: 1}\nread: ['**']\nexplain: anyone");
+    let trace = all(&set, &workload(&OPEN, &json!({ "sub": "x", "tier": "1" }), &json!({})));
+    let check = trace.policies[0].checks.iter().find(|check| check.claim == "tier").unwrap();
+    assert_eq!((check.expected.as_str(), check.presented.as_deref()), ("`1`", Some("\"1\"")));
 }
 
 #[test]
@@ -228,6 +240,13 @@ fn an_operator_learns_why_an_id_differs() {
     assert!(cause(json!({ "repository_id": "1" })).contains("made anew"));
     let fork = json!({ "repository_id": "1", "repository": "evil/payments" });
     assert!(cause(fork).contains("a fork or a copy"));
+    let trace = all(&only(&FORGE, OURS), &push(&json!({ "repository_id": "1" })));
+    let check = &trace.policies[0].checks[0];
+    assert_eq!(
+        check.fix.as_deref().unwrap(),
+        "if `1` is your own `repository_id`, correct the policy; else this is another's job, \
+         maybe a fork's, and rightly refused"
+    );
     let pair = all(
         &only(&LAB, "anchor: {project_id: '7', namespace_id: '3'}\nread: [a]"),
         &job(&json!({ "job_project_id": "8" })),

@@ -54,6 +54,7 @@ pub(super) static FORGE: Preset = Preset {
         reason: "it runs with the rights of the base branch on input of strangers",
     }],
     require_same: &[],
+    everyday: &[],
     run: &["run_id"],
     check: |_, _| Ok(()),
 };
@@ -83,6 +84,7 @@ pub(super) static LAB: Preset = Preset {
     anchors: &[&["project_id", "namespace_id"]],
     refused: &[],
     require_same: &[("project_id", "job_project_id")],
+    everyday: &[],
     run: &["job_id"],
     check: |_, _| Ok(()),
 };
@@ -94,6 +96,7 @@ pub(super) static OPEN: Preset = Preset {
     open_claims: true,
     anchors: &[],
     require_same: &[],
+    everyday: &[],
     ..copy(&LAB)
 };
 

@@ -24,9 +24,35 @@ pub static PRESET: Preset = Preset {
     anchors: &[&["org_id", "prj_id", "def_id"]],
     refused: &[],
     require_same: &[],
+    everyday: EVERYDAY,
     run: &["run_id", "rpo_ref", "rpo_ver", "rpo_uri"],
     check,
 };
+
+/// What people call the claims.
+const EVERYDAY: &[(&str, &str)] = &[
+    ("branch", "rpo_ref"),
+    ("build_id", "run_id"),
+    ("commit", "rpo_ver"),
+    ("definition", "def_id"),
+    ("definition_id", "def_id"),
+    ("org", "org_id"),
+    ("organisation", "org_id"),
+    ("organization", "org_id"),
+    ("organization_id", "org_id"),
+    ("pipeline", "def_id"),
+    ("pipeline_id", "def_id"),
+    ("project", "prj_id"),
+    ("project_id", "prj_id"),
+    ("ref", "rpo_ref"),
+    ("repo", "rpo_id"),
+    ("repo_id", "rpo_id"),
+    ("repository", "rpo_id"),
+    ("repository_id", "rpo_id"),
+    ("sha", "rpo_ver"),
+    ("subject", "sub"),
+    ("tag", "rpo_ref"),
+];
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,7 @@ pub static PRESET: Preset = Preset {
     anchors: &[&["sub"]],
     refused: &[],
     require_same: &[],
+    everyday: &[],
     run: &["jti"],
     check: |_, _| Ok(()),
 };

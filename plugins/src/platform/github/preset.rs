@@ -55,6 +55,7 @@ pub static PRESET: Preset = Preset {
         },
     ],
     require_same: &[],
+    everyday: EVERYDAY,
     run: &[
         "repository",
         "run_id",
@@ -67,6 +68,35 @@ pub static PRESET: Preset = Preset {
     ],
     check: |_, _| Ok(()),
 };
+
+/// What people call the claims.
+const EVERYDAY: &[(&str, &str)] = &[
+    ("branch", "ref"),
+    ("commit", "sha"),
+    ("env", "environment"),
+    ("event", "event_name"),
+    ("git_ref", "ref"),
+    ("id", "repository_id"),
+    ("org", "repository_owner"),
+    ("org_id", "repository_owner_id"),
+    ("organisation", "repository_owner"),
+    ("organization", "repository_owner"),
+    ("owner", "repository_owner"),
+    ("owner_id", "repository_owner_id"),
+    ("project", "repository"),
+    ("project_id", "repository_id"),
+    ("repo", "repository"),
+    ("repo_id", "repository_id"),
+    ("repo_owner", "repository_owner"),
+    ("repo_owner_id", "repository_owner_id"),
+    ("runner", "runner_environment"),
+    ("subject", "sub"),
+    ("tag", "ref"),
+    ("trigger", "event_name"),
+    ("user", "actor"),
+    ("user_id", "actor_id"),
+    ("visibility", "repository_visibility"),
+];
 
 #[cfg(test)]
 mod tests {

@@ -24,9 +24,45 @@ pub static PRESET: Preset = Preset {
     refused: &[],
     // A fork's merge request in the parent's pipeline: neither project's policies match.
     require_same: &[("project_id", "job_project_id"), ("namespace_id", "job_namespace_id")],
+    everyday: EVERYDAY,
     run: &["project_path", "pipeline_id", "job_id", "pipeline_source", "ref", "sha", "user_login"],
     check,
 };
+
+/// What people call the claims.
+const EVERYDAY: &[(&str, &str)] = &[
+    ("actor", "user_login"),
+    ("actor_id", "user_id"),
+    ("branch", "ref"),
+    ("commit", "sha"),
+    ("email", "user_email"),
+    ("env", "environment"),
+    ("event", "pipeline_source"),
+    ("event_name", "pipeline_source"),
+    ("group", "namespace_path"),
+    ("group_id", "namespace_id"),
+    ("groups", "groups_direct"),
+    ("id", "project_id"),
+    ("namespace", "namespace_path"),
+    ("owner", "namespace_path"),
+    ("owner_id", "namespace_id"),
+    ("path", "project_path"),
+    ("project", "project_path"),
+    ("protected", "ref_protected"),
+    ("repo", "project_path"),
+    ("repo_id", "project_id"),
+    ("repository", "project_path"),
+    ("repository_id", "project_id"),
+    ("repository_owner", "namespace_path"),
+    ("repository_owner_id", "namespace_id"),
+    ("runner", "runner_environment"),
+    ("source", "pipeline_source"),
+    ("subject", "sub"),
+    ("tag", "ref"),
+    ("tier", "deployment_tier"),
+    ("user", "user_login"),
+    ("visibility", "project_visibility"),
+];
 
 #[cfg(test)]
 mod tests {

@@ -24,9 +24,24 @@ pub static PRESET: Preset = Preset {
     anchors: &[&["service_account_uid"]],
     refused: &[],
     require_same: &[],
+    everyday: EVERYDAY,
     run: &["namespace", "service_account", "pod", "pod_uid", "node"],
     check,
 };
+
+/// What people call the claims.
+const EVERYDAY: &[(&str, &str)] = &[
+    ("account", "service_account"),
+    ("ns", "namespace"),
+    ("node_name", "node"),
+    ("pod_name", "pod"),
+    ("sa", "service_account"),
+    ("service_account_id", "service_account_uid"),
+    ("service_account_name", "service_account"),
+    ("serviceaccount", "service_account"),
+    ("subject", "sub"),
+    ("uid", "service_account_uid"),
+];
 
 #[cfg(test)]
 mod tests {
