@@ -3,6 +3,8 @@
 //! Fails closed: an absent claim, a `null`, a number where text is due, a list with one
 //! odd element all fail, for negated tests as well.
 
+use std::collections::HashSet;
+
 use super::glob::Glob;
 use crate::claims::{ClaimValue, Claims};
 use crate::preset::{ClaimKind, ClaimSpec, ClaimTrust};
@@ -15,13 +17,37 @@ pub(super) enum Value {
     Text(Box<str>),
 }
 
+/// The same, of a policy or of a token.
+#[derive(PartialEq, Eq, Hash)]
+enum Plain<'v> {
+    Bool(bool),
+    Integer(i64),
+    Text(&'v str),
+}
+
+/// How many comparisons of one value with another are made without more ado.
+const FEW: usize = 256;
+
 impl Value {
     pub(super) fn equals(&self, presented: &ClaimValue) -> bool {
-        match (self, presented) {
-            (Self::Bool(wanted), ClaimValue::Bool(value)) => wanted == value,
-            (Self::Integer(wanted), ClaimValue::Integer(value)) => wanted == value,
-            (Self::Text(wanted), ClaimValue::Text(value)) => **wanted == **value,
-            _ => false,
+        plain(presented).is_some_and(|presented| self.plain() == presented)
+    }
+
+    /// Whether one of these values is presented. A token may present five hundred, and a
+    /// policy know half as many: not each is compared with each.
+    fn any_of(values: &[Self], presented: &[ClaimValue]) -> bool {
+        if values.len() * presented.len() <= FEW {
+            return presented.iter().any(|one| values.iter().any(|value| value.equals(one)));
+        }
+        let values: HashSet<Plain<'_>> = values.iter().map(Self::plain).collect();
+        presented.iter().filter_map(plain).any(|one| values.contains(&one))
+    }
+
+    fn plain(&self) -> Plain<'_> {
+        match self {
+            Self::Bool(value) => Plain::Bool(*value),
+            Self::Integer(value) => Plain::Integer(*value),
+            Self::Text(value) => Plain::Text(value),
         }
     }
 
@@ -132,14 +158,50 @@ impl Check {
                 .iter()
                 .filter_map(ClaimValue::as_text)
                 .any(|text| globs.iter().any(|glob| glob.matches(text))),
-            Accept::OneOf(wanted) => {
-                values.iter().any(|value| wanted.iter().any(|wanted| wanted.equals(value)))
-            }
+            Accept::OneOf(wanted) => Value::any_of(wanted, values),
         }
     }
 
     /// Whether one of the values is ruled out.
     pub(super) fn rejects(&self, values: &[ClaimValue]) -> bool {
-        values.iter().any(|value| self.reject.iter().any(|unwanted| unwanted.equals(value)))
+        Value::any_of(&self.reject, values)
+    }
+}
+
+/// What a policy can compare with; nothing else equals any value of it.
+fn plain(presented: &ClaimValue) -> Option<Plain<'_>> {
+    match presented {
+        ClaimValue::Bool(value) => Some(Plain::Bool(*value)),
+        ClaimValue::Integer(value) => Some(Plain::Integer(*value)),
+        ClaimValue::Text(value) => Some(Plain::Text(value)),
+        ClaimValue::List(_) | ClaimValue::Null | ClaimValue::Number(_) | ClaimValue::Object(_) => {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_values_are_compared_as_few_are() {
+        let presented = |count: i64| -> Vec<ClaimValue> {
+            let text = (0..count).map(|at| ClaimValue::Text(at.to_string()));
+            text.chain([ClaimValue::Null, ClaimValue::List(Vec::new())]).collect()
+        };
+        for count in [1, 400] {
+            let unmet = [Value::Integer(0), Value::Bool(true), Value::Text("x".into())];
+            assert!(!Value::any_of(&unmet, &presented(count)), "a number is no text");
+            assert!(!Value::any_of(&[], &presented(count)));
+            assert!(!Value::any_of(&unmet, &[]));
+            for met in [Value::Text("0".into()), Value::Text((count - 1).to_string().into())] {
+                let values = [&unmet[..], &[met]].concat();
+                assert!(Value::any_of(&values, &presented(count)));
+            }
+            let values = [&unmet[..], &[Value::Integer(7)]].concat();
+            let listed = [presented(count), vec![ClaimValue::Integer(7)]].concat();
+            assert!(Value::any_of(&values, &listed));
+        }
     }
 }

@@ -107,7 +107,6 @@ pub(super) fn matching<'s>(
     let candidates = set.candidates(workload);
     let mut matching: Vec<_> = candidates.filter(|policy| policy.matches(workload, now)).collect();
     matching.sort_unstable_by(|left, right| left.name().cmp(right.name()));
-    matching.dedup_by(|left, right| Arc::ptr_eq(left, right));
     matching
 }
 

@@ -203,10 +203,7 @@ fn in_scope<'s>(
         return set.of_issuer(&workload.issuer).collect();
     }
     let unanchored = set.candidates(workload).filter(|policy| policy.anchor.is_empty());
-    let mut policies: Vec<_> = set.anchored(workload).chain(unanchored).collect();
-    policies.sort_unstable_by_key(|policy| Arc::as_ptr(policy));
-    policies.dedup_by(|left, right| Arc::ptr_eq(left, right));
-    policies
+    set.anchored(workload).chain(unanchored).collect()
 }
 
 /// The nearest few, in order: of ten thousand only those are sorted.

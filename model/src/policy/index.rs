@@ -4,9 +4,13 @@
 //! policies share; a lookup reads one row for each claim that is so used, however many
 //! policies there are. The trap: a row only narrows the search. Whether a policy matches is
 //! decided by its checks alone, so a row may hold too many and never too few.
+//!
+//! A list is looked up by each of its elements, and a policy may stand under many of them.
+//! It is found once all the same: to match it costs more than to find it, and a token of
+//! five hundred groups must not multiply that.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::check::{Check, Value};
@@ -36,8 +40,10 @@ pub(super) struct Index {
 struct Column {
     claim: Box<str>,
     spec: &'static ClaimSpec,
-    /// By the text of the value. What is written otherwise there, `7` or `"7"`, shares a row.
-    rows: HashMap<Box<str>, Vec<Arc<TrustPolicy>>>,
+    policies: Vec<Arc<TrustPolicy>>,
+    /// Places in `policies`, by the text of the value. What is written otherwise there, `7`
+    /// or `"7"`, shares a row.
+    rows: HashMap<Box<str>, Vec<usize>>,
 }
 
 impl Index {
@@ -64,8 +70,7 @@ impl Index {
         index
     }
 
-    /// The policies that may be meant: all that are, and few others. One that is found by
-    /// an element of a list may come more than once.
+    /// The policies that may be meant: all that are, and few others, each once.
     pub(super) fn find(&self, claims: &Claims) -> impl Iterator<Item = &Arc<TrustPolicy>> {
         self.columns.iter().flat_map(move |column| column.find(claims)).chain(&self.rest)
     }
@@ -76,27 +81,48 @@ impl Index {
         };
         let at = self.columns.iter().position(same).unwrap_or_else(|| {
             let (claim, spec) = (check.claim.clone(), check.spec);
-            self.columns.push(Column { claim, spec, rows: HashMap::new() });
+            self.columns.push(Column { claim, spec, policies: Vec::new(), rows: HashMap::new() });
             self.columns.len() - 1
         });
-        for value in check.exact() {
-            let row = self.columns[at].rows.entry(value.text().into()).or_default();
-            // One id written twice must not list the policy twice.
-            if !row.last().is_some_and(|last| Arc::ptr_eq(last, policy)) {
-                row.push(Arc::clone(policy));
-            }
-        }
+        self.columns[at].put(check.exact(), policy);
     }
 }
 
 impl Column {
+    fn put(&mut self, values: &[Value], policy: &Arc<TrustPolicy>) {
+        let place = self.policies.len();
+        self.policies.push(Arc::clone(policy));
+        for value in values {
+            let row = self.rows.entry(value.text().into()).or_default();
+            // One id written twice must not list the policy twice.
+            if row.last() != Some(&place) {
+                row.push(place);
+            }
+        }
+    }
+
     fn find(&self, claims: &Claims) -> impl Iterator<Item = &Arc<TrustPolicy>> {
-        let presented = match self.spec.value(&self.claim, claims) {
-            Some(ClaimValue::List(elements)) => elements.as_slice(),
-            Some(value) => std::slice::from_ref(value),
-            None => &[],
-        };
-        presented.iter().filter_map(|value| self.rows.get(&*text(value))).flatten()
+        let rows = self.rows_of(claims);
+        // Within one row each is there once.
+        let repeats = rows.len() > 1;
+        let mut found = vec![false; if repeats { self.policies.len() } else { 0 }];
+        rows.into_iter()
+            .flatten()
+            .filter(move |place| !repeats || !std::mem::replace(&mut found[**place], true))
+            .map(|place| &self.policies[*place])
+    }
+
+    /// The rows of what is presented, each once.
+    fn rows_of(&self, claims: &Claims) -> Vec<&[usize]> {
+        let row = |text: &str| self.rows.get(text).map(Vec::as_slice);
+        match self.spec.value(&self.claim, claims) {
+            Some(ClaimValue::List(elements)) => {
+                let texts: BTreeSet<Cow<'_, str>> = elements.iter().map(text).collect();
+                texts.iter().filter_map(|text| row(text)).collect()
+            }
+            Some(value) => row(&text(value)).into_iter().collect(),
+            None => Vec::new(),
+        }
     }
 }
 

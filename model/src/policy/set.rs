@@ -65,8 +65,8 @@ impl PolicySet {
         self.len() == 0
     }
 
-    /// The active policies that may match the workload: all that do, and few others. One
-    /// that is found by an element of a list may come more than once.
+    /// The active policies that may match the workload: all that do, and few others, each
+    /// once.
     pub fn candidates(&self, workload: &Workload) -> impl Iterator<Item = &Arc<TrustPolicy>> {
         self.shown(self.base.candidates(workload)).chain(self.changed.candidates(workload))
     }

@@ -6,11 +6,15 @@ use segura_model::api::{ExplainAnswer, ExplainRequest};
 use crate::app::App;
 use crate::http::error::ApiError;
 use crate::http::extract::StrictJson;
+use crate::service::Origin;
+use crate::service::access::Operator;
 
 /// Explain what would happen.
 pub(super) async fn trust_explain(
     app: Data<App>,
+    origin: Origin,
+    operator: Operator,
     StrictJson(request): StrictJson<ExplainRequest, 131_072>,
 ) -> Result<Json<ExplainAnswer>, ApiError> {
-    Ok(Json(app.trust.explain(request).await?))
+    Ok(Json(app.trust.explain(request, &operator, origin).await?))
 }

@@ -5,8 +5,14 @@ use segura_model::api::PolicyList;
 
 use crate::app::App;
 use crate::http::error::ApiError;
+use crate::service::Origin;
+use crate::service::access::Operator;
 
 /// List policies.
-pub(super) async fn policies_list(app: Data<App>) -> Result<Json<PolicyList>, ApiError> {
-    Ok(Json(PolicyList { policies: app.trust.policies_list().await? }))
+pub(super) async fn policies_list(
+    app: Data<App>,
+    origin: Origin,
+    operator: Operator,
+) -> Result<Json<PolicyList>, ApiError> {
+    Ok(Json(PolicyList { policies: app.trust.policies_list(&operator, origin).await? }))
 }

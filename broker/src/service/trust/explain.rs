@@ -7,11 +7,18 @@ use segura_model::policy::{Scope, explain};
 use segura_model::{Claims, IssuerId, SecretPath, Workload};
 
 use super::{TrustError, TrustService};
+use crate::service::Origin;
+use crate::service::access::Operator;
 use crate::service::snapshot::Snapshot;
 
 impl TrustService {
     /// Every policy of the issuer, and each check, for an operator.
-    pub async fn explain(&self, request: ExplainRequest) -> Result<ExplainAnswer, TrustError> {
+    pub async fn explain(
+        &self,
+        request: ExplainRequest,
+        by: &Operator,
+        origin: Origin,
+    ) -> Result<ExplainAnswer, TrustError> {
         let ExplainRequest { token, claims, issuer, secrets } = request;
         let snapshot = self.core.snapshots.current().await?;
         let workload = match (token, claims, issuer) {
@@ -25,9 +32,14 @@ impl TrustService {
             _ => return Err(TrustError::Ask),
         };
         let paths: Vec<SecretPath> = secrets.into_iter().map(|wanted| wanted.path).collect();
+        // Whatever the network keeps waiting, the verifier has done before the turn.
+        let turn = self.turn(by, origin).await?;
         let now = self.core.clock.now();
-        let trace = explain(&snapshot.policies, &workload, &paths, now, Scope::All);
-        Ok(ExplainAnswer { issuer: workload.issuer, subject: workload.subject, trace })
+        let explained = move || {
+            let trace = explain(&snapshot.policies, &workload, &paths, now, Scope::All);
+            ExplainAnswer { issuer: workload.issuer, subject: workload.subject, trace }
+        };
+        Ok(turn.work(explained).await?)
     }
 }
 

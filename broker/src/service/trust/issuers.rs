@@ -34,11 +34,12 @@ impl TrustService {
         check_count(drafts.len())?;
         let entries = self.compile(drafts)?;
         if run == Run::Dry {
+            let turn = self.turn(by, origin).await?;
             let catalogue = Catalogue::stored(&self.core).await?;
             let dry = move || {
                 Ok(plan(catalogue, entries)?.into_iter().map(|step| step.applied).collect())
             };
-            return self.rehearse(dry).await;
+            return turn.work(dry).await?;
         }
         let record = self.core.record(Event::IssuerApply, Outcome::Changed, by.into(), origin);
         let author = by.name.to_string();

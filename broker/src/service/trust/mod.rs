@@ -15,6 +15,7 @@ pub mod policies;
 mod catalogue;
 mod diff;
 pub(crate) mod seen;
+mod turn;
 
 use std::sync::Arc;
 
@@ -23,10 +24,11 @@ use segura_model::issuer::Audience;
 use segura_model::policy::PolicyError;
 use segura_model::{Class, Classify, DenialId, IssuerId, PolicyName};
 use segura_store::StoreError;
-use tokio::sync::Semaphore;
 
-use super::Core;
+use self::turn::{Turn, Turns};
+use super::access::Operator;
 use super::refusals::{OWNER_QUOTA, STRANGER_QUOTA};
+use super::{Core, Origin};
 use crate::net::IssuerFiles;
 use crate::oidc::{IssuerSetError, VerifyError};
 
@@ -168,8 +170,7 @@ pub struct TrustService {
     audiences: Arc<[Audience]>,
     /// The files that an entry may name.
     files: IssuerFiles,
-    /// The turn of a dry run.
-    rehearsing: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl TrustService {
@@ -178,23 +179,12 @@ impl TrustService {
     pub fn new(core: Arc<Core>, urls: &[String], files: IssuerFiles) -> Self {
         // A URL too long for an audience is none.
         let audiences = urls.iter().filter_map(|url| url.parse().ok()).collect();
-        Self { core, audiences, files, rehearsing: Arc::new(Semaphore::new(1)) }
+        Self { core, audiences, files, turns: Turns::new() }
     }
 
-    /// Compute what an apply would do. A thousand files take a while: the event loop has no
-    /// part in it, and one runs at a time, as it is with those that the writer does.
-    async fn rehearse<T: Send + 'static>(
-        &self,
-        plan: impl FnOnce() -> Result<T, TrustError> + Send + 'static,
-    ) -> Result<T, TrustError> {
-        let turn = Arc::clone(&self.rehearsing).acquire_owned().await;
-        let turn = turn.map_err(|_| StoreError::Stopped)?;
-        let planned = tokio::task::spawn_blocking(move || {
-            // Until it is done, also when nobody waits for it any more.
-            let _turn = turn;
-            plan()
-        });
-        planned.await.map_err(|_| StoreError::Stopped)?
+    /// The turn of what takes a while, for this operator.
+    async fn turn(&self, by: &Operator, origin: Origin) -> Result<Turn, StoreError> {
+        self.turns.take(&self.core, by, origin).await
     }
 }
 

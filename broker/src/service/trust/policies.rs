@@ -15,7 +15,6 @@ use super::diff::diff;
 use super::seen::{Ids, shown};
 use super::{TrustError, TrustService, check_count};
 use crate::service::access::Operator;
-use crate::service::base::off_worker;
 use crate::service::{Core, Origin};
 
 /// Whether to change anything.
@@ -39,13 +38,14 @@ impl TrustService {
         check_count(drafts.len())?;
         let names: Vec<PolicyName> = drafts.iter().map(|draft| draft.policy.clone()).collect();
         if run == Run::Dry {
+            let turn = self.turn(by, origin).await?;
             let catalogue = Catalogue::stored_of(&self.core, &names).await?;
             let now = self.core.clock.now();
             let dry = move || {
                 let steps = plan(&catalogue, drafts, now)?;
                 Ok(steps.into_iter().map(|step| step.applied).collect())
             };
-            return self.rehearse(dry).await;
+            return turn.work(dry).await?;
         }
         let record = self.core.record(Event::PolicyApply, Outcome::Changed, by.into(), origin);
         let author = by.name.to_string();
@@ -65,15 +65,19 @@ impl TrustService {
     }
 
     /// Every policy, by name.
-    pub async fn policies_list(&self) -> Result<Vec<PolicyView>, TrustError> {
+    pub async fn policies_list(
+        &self,
+        by: &Operator,
+        origin: Origin,
+    ) -> Result<Vec<PolicyView>, TrustError> {
+        let turn = self.turn(by, origin).await?;
         let catalogue = Catalogue::stored(&self.core).await?;
         let core = Arc::clone(&self.core);
-        // Compiling ten thousand takes a moment.
-        Ok(off_worker(move || {
+        let views = move || {
             let names = catalogue.policies.keys();
             names.filter_map(|name| view(&core, &catalogue, name)).collect()
-        })
-        .await?)
+        };
+        Ok(turn.work(views).await?)
     }
 
     /// One policy.

@@ -13,6 +13,7 @@ use super::properties::{WORDS, claims, draft};
 use super::world::{FORGE, LAB, NOON, OPEN, entry, job, paths, policy, push, workload};
 use crate::name::PolicyName;
 use crate::policy::evaluate::{decide, matching};
+use crate::policy::layer::Layer;
 use crate::policy::{
     Explain, Outcome, PolicyDraft, PolicySet, Scope, Trace, TrustPolicy, evaluate, explain,
 };
@@ -57,8 +58,18 @@ fn names<'p>(policies: impl IntoIterator<Item = &'p Arc<TrustPolicy>>) -> Vec<&'
     policies.into_iter().map(|policy| policy.name().as_str()).collect()
 }
 
+/// How many were found, of which none may be another one again.
+fn each_once<'p>(policies: impl Iterator<Item = &'p Arc<TrustPolicy>>) -> usize {
+    let found = names(policies);
+    let different: BTreeSet<&str> = found.iter().copied().collect();
+    assert_eq!(found.len(), different.len(), "each once: {found:?}");
+    found.len()
+}
+
 /// The set decides as a walk over all policies does.
 fn decides(set: &PolicySet, all: &ByName, workload: &Workload) -> Result<(), TestCaseError> {
+    each_once(set.candidates(workload));
+    each_once(set.anchored(workload));
     let found = all.values().filter(|policy| policy.matches(workload, NOON));
     let walked: Vec<&Arc<TrustPolicy>> = found.collect();
     prop_assert_eq!(names(matching(set, workload, NOON)), names(walked.iter().copied()));
@@ -242,4 +253,43 @@ fn many_changes_one_by_one_lead_where_one_build_leads() {
         }));
         decides(&set, &all, &ours).unwrap();
     }
+}
+
+/// A list of that many: `u0`, `u1`, ….
+fn many(count: usize) -> Vec<String> {
+    (0..count).map(|at| format!("u{at}")).collect()
+}
+
+#[test]
+fn a_list_finds_each_policy_once_however_often_it_names_it() {
+    let all = many(256).join(", ");
+    let tests = ["u0", &format!("{{in: [{all}]}}"), "{in: [u9, u8, x]}"];
+    let policies = (0..90).map(|at| {
+        let yaml = format!("claims: {{groups_direct: {}}}\nread: [x]", tests[at % 3]);
+        policy(&LAB, &format!("p{at}"), &yaml)
+    });
+    let repeated = [vec!["u0".to_owned(); 400], many(100)].concat();
+    let active = Layer::build(policies);
+    let listed = |groups: &[String]| job(&json!({ "groups_direct": groups }));
+    assert_eq!(each_once(active.candidates(&listed(&repeated))), 90);
+    assert_eq!(each_once(active.candidates(&listed(&many(500)))), 90);
+    assert_eq!(each_once(active.candidates(&listed(&["u0".to_owned()]))), 60);
+    assert_eq!(each_once(active.candidates(&listed(&["u7".to_owned()]))), 30);
+    assert_eq!(each_once(active.candidates(&listed(&[]))), 0);
+}
+
+#[test]
+fn so_does_a_list_where_the_platform_writes_one_value() {
+    let ids = (0..256).map(|at| format!("'{at}'")).collect::<Vec<_>>().join(", ");
+    let many = |anchor: &str, claims: &str| {
+        let yaml = format!("anchor: {anchor}\nclaims: {claims}\nread: [x]");
+        Layer::build((0..50).map(|at| policy(&FORGE, &format!("p{at}"), &yaml)))
+    };
+    let anchored = many(&format!("{{repository_id: {{in: [{ids}]}}}}"), "{}");
+    let pending = many("pending", &format!("{{repository: {{in: [{ids}]}}}}"));
+    let texts: Vec<String> = (0..400).map(|at| (at % 256).to_string()).collect();
+    let listed = push(&json!({ "repository_id": texts }));
+    assert_eq!(each_once(anchored.anchored(&listed)), 50);
+    assert_eq!(each_once(anchored.candidates(&listed)), 50);
+    assert_eq!(each_once(pending.pending(&push(&json!({ "repository": texts })))), 50);
 }

@@ -119,18 +119,24 @@ async fn run(course: &Course<'_>, report: &mut Report) -> anyhow::Result<()> {
 
     let started = Instant::now();
     for (number, part) in PARTS.iter().enumerate() {
-        let offset = now + LIFE + part.clock - SystemClock.now().0;
-        clock.set(offset).await?;
+        let moment = now + LIFE + part.clock;
+        clock.set(moment).await?;
         let seed = course.seed.wrapping_add(number as u64);
         let crowd = Crowd { tokens: Arc::clone(&tokens), seed, pick: Pick::Chance };
         let crowd = crowd.start(&scene, replays / PARTS.len());
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        match part.end {
-            End::Kill => scene.world.crash_node(number % 2).await,
-            End::Stop => scene.world.restart_node(number % 2).await,
-            End::Nothing => {}
+        let played = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            match part.end {
+                End::Kill => scene.world.crash_node(number % 2).await,
+                End::Stop => scene.world.restart_node(number % 2).await,
+                End::Nothing => {}
+            }
+            finish(crowd, part.told, report).await
+        };
+        tokio::select! {
+            finished = played => finished?,
+            moved = clock.hold(moment) => moved?,
         }
-        finish(crowd, part.told, report).await?;
         report.progress(&format!(
             "{}: {} replays so far, {} lost",
             part.what,
@@ -288,12 +294,21 @@ impl FakeClock {
         Ok(clock)
     }
 
-    /// Move it this many seconds from the real one, and let the servers notice.
-    async fn set(&self, seconds: i64) -> anyhow::Result<()> {
+    /// Move it to this moment, and let the servers notice.
+    async fn set(&self, moment: i64) -> anyhow::Result<()> {
+        let seconds = moment - SystemClock.now().0;
         let next = self.file.with_extension("next");
         std::fs::write(&next, format!("{seconds:+}"))?;
         std::fs::rename(&next, &self.file)?;
         tokio::time::sleep(Duration::from_millis(100)).await;
         Ok(())
+    }
+
+    /// Keep it about there: a hundred thousand replays take longer than the leeway.
+    async fn hold(&self, moment: i64) -> anyhow::Result<()> {
+        loop {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            self.set(moment).await?;
+        }
     }
 }
