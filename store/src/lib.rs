@@ -55,7 +55,7 @@ pub use secrets::{
 pub use sessions::{NewSession, SessionFilter, SessionScope, StoredSession};
 pub use store::{Backend, OpenMode, OpenOptions, Store};
 pub use tx::{BoxFuture, Tx};
-pub use url::DatabaseUrl;
+pub use url::{DatabaseUrl, STRAY_AT, has_stray_at};
 pub use writer::{
     Commit, Count, Entry, SessionStep, Spend, SpentToken, Spread, TRACES, Tally, Writer,
     WriterFigures, WriterOptions, WriterTask,

@@ -22,11 +22,31 @@ pub enum DatabaseUrl {
     Sqlite(PathBuf),
 }
 
+/// What is wrong with a URL that has an `@` where none belongs, and what to do. The value is
+/// never told with it.
+pub const STRAY_AT: &str = "an `@` comes after the first of `/ ? #`: percent-encode / ? # @ in \
+     the password, and an `@` of the database's name or of a parameter as %40";
+
+/// Whether there is an `@` behind the first of `/ ? #`.
+///
+/// Then either the password has one of these unencoded, and ends for some readers of a URL
+/// later than for others; or the `@` is of a name. No one can tell which part is the address.
+pub fn has_stray_at(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find(AFTER_AUTHORITY).is_some_and(|end| rest[end..].contains('@'))
+}
+
+/// What ends the part of a URL that has user, password and host.
+const AFTER_AUTHORITY: [char; 3] = ['/', '?', '#'];
+
 impl FromStr for DatabaseUrl {
     type Err = StoreError;
 
     fn from_str(text: &str) -> Result<Self, StoreError> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            if has_stray_at(text) {
+                return Err(StoreError::Url(STRAY_AT));
+            }
             return Ok(Self::Postgres(SecretText::new(text)));
         }
         match text.strip_prefix("sqlite:") {
@@ -37,13 +57,16 @@ impl FromStr for DatabaseUrl {
 }
 
 impl fmt::Display for DatabaseUrl {
-    /// The address without user, password and parameters.
+    /// The address without user, password and parameters; of one in which they cannot be told
+    /// from each other, nothing.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // EXPOSE: only what follows user and password, and comes before parameters.
+            Self::Postgres(url) if has_stray_at(url.expose()) => f.write_str("postgres://…"),
             Self::Postgres(url) => {
-                // EXPOSE: only what follows user and password, and comes before parameters.
+                // EXPOSE: as above.
                 let rest = url.expose().split_once("://").map_or("", |(_, rest)| rest);
-                let address = rest.split('?').next().unwrap_or("");
+                let address = rest.split(['?', '#']).next().unwrap_or("");
                 let address = address.rsplit_once('@').map_or(address, |(_, host)| host);
                 write!(f, "postgres://{address}")
             }
@@ -62,6 +85,23 @@ mod tests {
             "postgres://segura:hunter2@db.example:5432/segura?password=x".parse().unwrap();
         assert_eq!(url.to_string(), "postgres://db.example:5432/segura");
         assert!(!format!("{url:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_password_that_looks_like_another_part_of_the_url_is_neither_taken_nor_printed() {
+        for url in [
+            "postgres://u:/s3cret?x@127.0.0.1:9/db",
+            "postgres://u:12/s3cret?x@127.0.0.1:9/db",
+            "postgres://u:12345?s3cret@127.0.0.1:9/db",
+            "postgres://u:12345#s3cret@127.0.0.1:9/db",
+        ] {
+            let refused = url.parse::<DatabaseUrl>().unwrap_err().to_string();
+            assert!(refused.contains("percent-encode") && !refused.contains("s3cret"), "{refused}");
+            let made = DatabaseUrl::Postgres(SecretText::new(url));
+            assert_eq!(made.to_string(), "postgres://…");
+        }
+        let url: DatabaseUrl = "postgres://u:%2Fs3%3Fcret%40@db/name#s3cret".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://db/name");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use segura_model::duration::Seconds;
 use segura_model::{SecretBytes, SecretText};
-use segura_store::DatabaseUrl;
+use segura_store::{DatabaseUrl, STRAY_AT, has_stray_at};
 use url::Url;
 
 use super::gather::{Origin, Setting, Settings, Value};
@@ -136,6 +136,9 @@ impl Reader<'_> {
         }
         let expected = "expected postgres://user@host/name; without it the database is a file \
                         under `server.data_dir`";
+        if POSTGRES.iter().any(|scheme| text.starts_with(scheme)) && has_stray_at(&text) {
+            return self.problem("database", "url", STRAY_AT);
+        }
         let url = Url::parse(&text).ok().filter(|url| POSTGRES.contains(&url.scheme()));
         let Some(mut url) = url else {
             return self.problem("database", "url", expected);

@@ -236,6 +236,22 @@ fn a_secret_comes_from_the_environment_or_a_file_of_its_own() {
 }
 
 #[test]
+fn a_password_that_cannot_be_told_from_the_address_is_refused_unprinted() {
+    for url in [
+        "postgres://u:/s3cret?x@127.0.0.1:9/db",
+        "postgres://u:12/s3cret?x@127.0.0.1:9/db",
+        "postgres://u:12345?s3cret@127.0.0.1:9/db",
+        "postgres://u:s3/cret@127.0.0.1:9/db",
+    ] {
+        let said = problems(Written::new().load(SMALL, &[("SEGURA_DATABASE__URL", url)], &[]));
+        assert!(said.contains("percent-encode / ? # @") && !said.contains("s3"), "{said}");
+    }
+    let encoded = [("SEGURA_DATABASE__URL", "postgres://u:%2Fs3cret%3Fx@127.0.0.1:9/db")];
+    let config = Written::new().load(SMALL, &encoded, &[]).unwrap();
+    assert_eq!(config.database.to_string(), "postgres://127.0.0.1:9/db");
+}
+
+#[test]
 fn plain_http_is_for_loopback_unless_someone_understands() {
     let off = SMALL.to_owned() + "[tls]\nmode = \"off\"\n";
     let said = problems(load(&off));

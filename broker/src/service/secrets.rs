@@ -61,7 +61,9 @@ pub struct SecretWritten {
     pub expires_at: Option<Timestamp>,
     /// Whether that is past.
     pub expired: bool,
-    /// The fields of the version before that this one does not have.
+    /// Whether the version before has fields that this one does not have.
+    pub drops: bool,
+    /// Which, for an operator who may read values.
     pub dropped: Vec<FieldName>,
 }
 
@@ -156,11 +158,17 @@ impl SecretService {
         let Written { version, replaced, expires_at } = self.written(put, by, origin).await?;
         self.core.catch_up().await;
         let now = self.core.clock.now();
+        let mut dropped = self.dropped(&at, replaced, &names).await;
+        let drops = !dropped.is_empty();
+        if !by.may(Permission::SecretRead) {
+            dropped.clear();
+        }
         Ok(SecretWritten {
             version,
             expires_at,
             expired: expires_at.is_some_and(|at| now >= at),
-            dropped: self.dropped(&at, replaced, &names).await,
+            drops,
+            dropped,
         })
     }
 

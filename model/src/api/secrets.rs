@@ -169,7 +169,10 @@ pub struct SecretPutAnswer {
     /// Whether that is past: then no job is given this version either.
     #[serde(default)]
     pub expired: bool,
-    /// The fields of the version before that this one does not have.
+    /// Whether the version before has fields that this one does not have.
+    #[serde(default)]
+    pub fields_dropped: bool,
+    /// Which, for those who may read values; others are not told what is in a secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped_fields: Vec<FieldName>,
 }

@@ -23,6 +23,13 @@ pub(super) async fn secret_put(
     StrictJson(put): StrictJson<SecretPut, LIMIT>,
 ) -> Result<Json<SecretPutAnswer>, ApiError> {
     let written = app.secrets.put(path.clone(), put, &operator, origin).await.map_err(refused)?;
-    let SecretWritten { version, expires_at, expired, dropped } = written;
-    Ok(Json(SecretPutAnswer { path, version, expires_at, expired, dropped_fields: dropped }))
+    let SecretWritten { version, expires_at, expired, drops, dropped } = written;
+    Ok(Json(SecretPutAnswer {
+        path,
+        version,
+        expires_at,
+        expired,
+        fields_dropped: drops,
+        dropped_fields: dropped,
+    }))
 }

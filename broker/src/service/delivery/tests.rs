@@ -143,10 +143,10 @@ async fn the_owner_is_taught_and_a_fork_is_not() {
     }
     // Each of them opens for an operator.
     let trust = &world.app.trust;
-    let denial = trust.denial(fork.refusal().unwrap().denial).await.unwrap();
+    let denial = trust.denial(fork.refusal().unwrap().denial, &world.admin).await.unwrap();
     let trace = denial.trace.unwrap();
     assert_eq!(trace.policies[0].policy.as_str(), "payments-deploy");
-    let denial = trust.denial(expired.refusal().unwrap().denial).await.unwrap();
+    let denial = trust.denial(expired.refusal().unwrap().denial, &world.admin).await.unwrap();
     assert_eq!(denial.record.code.as_deref(), Some("token-expired"));
 }
 
@@ -313,7 +313,7 @@ async fn a_refusal_with_a_large_trace_is_recorded_and_shrunk() {
     assert_eq!(code(&refused), "policy-mismatch");
     let refusal = refused.refusal().unwrap();
     assert!(!refusal.checks.is_empty());
-    let trace = world.app.trust.denial(refusal.denial).await.unwrap().trace.unwrap();
+    let trace = world.app.trust.denial(refusal.denial, &world.admin).await.unwrap().trace.unwrap();
     assert_eq!(trace.policies[0].policy.as_str(), "payments-deploy", "the nearest is first");
     assert_eq!(trace.policies.len() + trace.omitted, 71);
     assert!(trace.omitted > 7, "{}", trace.omitted);

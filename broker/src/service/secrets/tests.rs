@@ -118,6 +118,17 @@ async fn fields_that_a_write_drops_are_told() {
     assert!(put(&[user, password, ("host", "h")]).await.is_empty(), "there was none before");
     assert_eq!(put(&[password]).await, ["host", "user"]);
     assert!(put(&[password, user]).await.is_empty());
+
+    // Whoever reads no value learns that there were others, and not which.
+    let (author, _) = world.operator(Role::Author).await;
+    let blind = async |fields: &[(&str, &str)]| {
+        let put = put_of(fields);
+        let written = world.app.secrets.put(path("app/login"), put, &author, origin());
+        let written = written.await.unwrap();
+        (written.drops, written.dropped.len())
+    };
+    assert_eq!(blind(&[("other", "o")]).await, (true, 0));
+    assert_eq!(blind(&[("other", "o"), user]).await, (false, 0));
 }
 
 #[tokio::test]

@@ -3,7 +3,10 @@
 //! What policies had to do with it is in the record's trace. What they had nothing to do
 //! with, a secret that was not there or a token that was spent, is said in reasons, and
 //! for those the ledger is asked what it knows beside: who removed the secret, which call
-//! spent the token.
+//! spent the token. That is of other records, so it is for those who may read them all.
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
 
@@ -15,6 +18,7 @@ use segura_model::{SessionId, Timestamp};
 use segura_store::ledger::{LedgerFilter, LedgerOrder};
 
 use super::{TrustError, TrustService};
+use crate::service::access::{Operator, Permission};
 
 /// The records of one session that are looked through for the one that opened it.
 const LOOKED_AT: usize = 8;
@@ -30,22 +34,43 @@ pub struct Denial {
     pub trace: Option<Trace>,
 }
 
+/// How much of the ledger whoever asks may see.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    Ledger,
+    ThisRecord,
+}
+
 impl TrustService {
-    /// Open a refusal.
-    pub async fn denial(&self, id: DenialId) -> Result<Denial, TrustError> {
+    /// Open a refusal, as far as this operator may see: who may not read the ledger is told
+    /// of this one record of it, and nothing of others.
+    pub async fn denial(&self, id: DenialId, by: &Operator) -> Result<Denial, TrustError> {
         let filter = LedgerFilter { denial: Some(id), ..LedgerFilter::default() };
         let record = self.first_record(&filter).await?;
-        let record = record.ok_or(TrustError::DenialNotFound(id))?;
+        let mut record = record.ok_or(TrustError::DenialNotFound(id))?;
         let trace = record.detail.get("trace").cloned();
         let trace = trace.and_then(|trace| serde_json::from_value(trace).ok());
-        let reasons = self.reasons(&record).await?;
+        let sight = if by.may(Permission::AuditRead) { Sight::Ledger } else { Sight::ThisRecord };
+        let reasons = self.reasons(&record, sight).await?;
+        if sight == Sight::ThisRecord
+            && let Some(detail) = record.detail.as_object_mut()
+        {
+            detail.remove(SPENT_FOR);
+        }
         Ok(Denial { record, reasons, trace })
     }
 
-    async fn reasons(&self, record: &Record) -> Result<Vec<DenialReason>, TrustError> {
+    async fn reasons(
+        &self,
+        record: &Record,
+        sight: Sight,
+    ) -> Result<Vec<DenialReason>, TrustError> {
         match record.code.as_deref() {
-            Some("secret-missing") => self.missing(record).await,
-            Some("token-replayed") => Ok(vec![self.spent(record).await?]),
+            Some("secret-missing") => self.missing(record, sight).await,
+            Some("token-replayed") => Ok(vec![match sight {
+                Sight::Ledger => self.spent(record).await?,
+                Sight::ThisRecord => reason(SPENT_SOMEWHERE, Some(FRESH_TOKEN.to_owned())),
+            }]),
             _ => {
                 Ok(record.detail["why"].as_str().map(|why| reason(why, None)).into_iter().collect())
             }
@@ -53,13 +78,18 @@ impl TrustService {
     }
 
     /// Which secrets were missing, and whether somebody had taken them away.
-    async fn missing(&self, record: &Record) -> Result<Vec<DenialReason>, TrustError> {
+    async fn missing(
+        &self,
+        record: &Record,
+        sight: Sight,
+    ) -> Result<Vec<DenialReason>, TrustError> {
         let faults = record.detail.get("secrets").cloned().unwrap_or_default();
         let faults: Vec<SecretFault> = serde_json::from_value(faults).unwrap_or_default();
         let mut reasons = Vec::with_capacity(faults.len());
         for fault in faults {
             let mut what = fault.detail.clone();
-            if fault.why == SecretFaultKind::Missing
+            if sight == Sight::Ledger
+                && fault.why == SecretFaultKind::Missing
                 && let Some(removal) = self.removal(&fault, record.at).await?
             {
                 let by = named(&removal.actor);
@@ -87,7 +117,7 @@ impl TrustService {
 
     /// Which call spent the token before.
     async fn spent(&self, record: &Record) -> Result<DenialReason, TrustError> {
-        let session = record.detail.get("spent_for").cloned().unwrap_or_default();
+        let session = record.detail.get(SPENT_FOR).cloned().unwrap_or_default();
         let Ok(session) = serde_json::from_value::<SessionId>(session) else {
             let what =
                 "this identity token was spent before; the record does not say by which call";
@@ -182,6 +212,12 @@ fn named(actor: &Actor) -> String {
 fn reason(what: &str, fix: Option<String>) -> DenialReason {
     DenialReason { what: what.to_owned(), fix }
 }
+
+/// Where a record says whose the token was: a session, which is not for everyone.
+const SPENT_FOR: &str = "spent_for";
+
+const SPENT_SOMEWHERE: &str = "this identity token was spent before; by which call, an administrator \
+     or an auditor is told";
 
 const FRESH_TOKEN: &str = "fetch all secrets of a job with one `segura exec`, or keep its session \
      between calls with `--session-file`; a job that starts anew needs a fresh token of its platform";

@@ -128,7 +128,7 @@ async fn a_pending_policy_grants_nothing_until_the_ids_seen_are_pinned() {
     let view = trust.policy(&name()).await.unwrap();
     let reason = view.pending.unwrap();
     assert!(reason.contains("seen: repository_id=456789"), "{reason}");
-    let denial = trust.denial(refused.refusal().unwrap().denial).await.unwrap();
+    let denial = trust.denial(refused.refusal().unwrap().denial, &world.admin).await.unwrap();
     let note = denial.trace.unwrap().policies[0].note.clone().unwrap();
     assert!(note.contains("segura policy pin pending-one"), "{note}");
 
@@ -218,7 +218,8 @@ async fn explain_spends_nothing_and_takes_a_token_or_claims() {
 #[tokio::test]
 async fn an_unknown_refusal_says_where_it_may_have_gone() {
     let world = World::new().await;
-    let error = world.app.trust.denial(DenialId::from_bytes([7; 16])).await.unwrap_err();
+    let error =
+        world.app.trust.denial(DenialId::from_bytes([7; 16]), &world.admin).await.unwrap_err();
     assert_eq!(error.class().code, "denial-not-found");
     assert!(error.to_string().contains("--event summary"));
 }

@@ -121,18 +121,27 @@ fn expired(answer: &SecretPutAnswer) -> Option<String> {
     ))
 }
 
-/// Fields that are gone, and where they are still.
+/// Fields that are gone, and where they are still. An older server names them and says
+/// nothing beside; who may not read values is not told the names.
 fn dropped(answer: &SecretPutAnswer) -> Option<String> {
     let names: Vec<_> = answer.dropped_fields.iter().map(ToString::to_string).collect();
-    (!names.is_empty()).then(|| {
+    let which = match names.as_slice() {
+        [] if !answer.fields_dropped => return None,
+        [] => "fields that this one has not".to_owned(),
+        _ => format!("the fields {} too, and this one has not", names.join(", ")),
+    };
+    let older = if names.is_empty() {
+        "who may read values can read an older version".to_owned()
+    } else {
         format!(
-            "the version before had the fields {} too, and this one has not: a job that wants one \
-             is refused. Fields are replaced together: to keep them, put all of them in one command; \
-             `segura secret get {} --field NAME --version N` reads one of an older version",
-            names.join(", "),
+            "`segura secret get {} --field NAME --version N` reads one of an older version",
             answer.path
         )
-    })
+    };
+    Some(format!(
+        "the version before had {which}: a job that wants one is refused. Fields are replaced \
+         together: to keep them, put all of them in one command; {older}"
+    ))
 }
 
 #[cfg(test)]
@@ -164,5 +173,7 @@ mod tests {
         assert!(dropped(&answer("")).is_none());
         let told = dropped(&answer(r#","dropped_fields":["host","user"]"#)).unwrap();
         assert!(told.contains("host, user") && told.contains("db/app --field"), "{told}");
+        let told = dropped(&answer(r#","fields_dropped":true"#)).unwrap();
+        assert!(told.contains("fields that this one has not") && !told.contains("--field"));
     }
 }
