@@ -184,7 +184,8 @@ async fn a_stranger_cannot_fill_the_ledger() {
     assert_eq!(kept, 10 + 5, "the first of the owner and of the network");
     let counted = world.deliver(world.fork_token("60"), "k", WANTED).await.unwrap_err();
     assert!(counted.to_string().contains("--job-token"), "{counted}");
-    let denial = world.app.trust.denial(counted.refusal().unwrap().denial).await.unwrap_err();
+    let denial =
+        world.app.trust.denial(counted.refusal().unwrap().denial, &world.admin).await.unwrap_err();
     let told = denial.to_string();
     assert!(told.contains("the first 10 of an hour") && told.contains("5 without"), "{told}");
 }
