@@ -76,6 +76,11 @@ pub(crate) enum CliError {
     },
     #[error(transparent)]
     Sdk(#[from] SdkError),
+    #[error(
+        "{} is there already and says something else than {}: nothing was changed",
+        path.display(), flags.join(", ")
+    )]
+    SettingsDiffer { path: PathBuf, flags: Vec<String> },
     #[error(transparent)]
     Start(#[from] StartError),
     /// What was asked for makes no sense, in a sentence that says what does.
@@ -149,6 +154,11 @@ impl CliError {
                 "give --replace if that is meant, or choose a name that nobody has".to_owned()
             }
             Self::Sdk(error) => return sdk_hint(error),
+            Self::SettingsDiffer { .. } => {
+                "`init` never changes a file that is there: edit it, or \
+                 leave these flags out; --config with another name makes another one"
+                    .to_owned()
+            }
             Self::StoredLogin { .. } => {
                 "let its owner run this, or do without it: name the broker \
                  with --url or SEGURA_URL and the token with --token-file or SEGURA_TOKEN_FILE; \
@@ -201,6 +211,7 @@ impl Classify for CliError {
             Self::ReadableByOthers { .. } => Class::forbidden("credentials-readable-by-others"),
             Self::Runtime { .. } => Class::internal("runtime"),
             Self::Sdk(error) => error.class(),
+            Self::SettingsDiffer { .. } => Class::conflict("settings-differ"),
             Self::Start(error) => error.class(),
             Self::Stderr { .. } => Class::internal("stderr"),
             Self::Stdout { .. } => Class::internal("stdout"),

@@ -131,6 +131,11 @@ impl Reserved {
         }
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Write the content; the file's path.
     pub(crate) fn fill(mut self, content: &[u8]) -> Result<PathBuf, CliError> {
         let mut file = self.file.take().expect("it is taken only here and on drop");

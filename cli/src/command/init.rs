@@ -25,7 +25,8 @@ use report::Report;
 
 /// Prepare a server: data directory, keyring, authority, first operator, settings.
 ///
-/// What is there already is never changed; each setting in the new configuration file is
+/// What is there already is never changed, and flags that say something else than the
+/// configuration file that is there are refused. Each setting in the new configuration file is
 /// explained there. The keyring is guarded by a key file, which is made unless it is
 /// there, or by a passphrase in a file or in SEGURA_GUARD__PASSPHRASE. Keep the guard
 /// apart from the data and its backups: whoever has both has everything, and without it
@@ -77,13 +78,18 @@ pub(crate) struct Args {
 /// Run `segura init`.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
     let plan = Plan::new(args, context)?;
-    let complete = context.block_on_server(is_complete(&plan.config, World::Real))?;
+    let complete = context.block_on_server(is_complete(&plan.guarded(), World::Real))?;
+    plan.check_flags()?;
     for warning in plan.warnings() {
         print::warning(&warning);
     }
     // Made before anything else, so that a path that cannot be written stops us now.
     let config_file = plan.new_file.as_ref().map(|_| reserve(&plan.path)).transpose()?;
-    let made = if complete { Report::default() } else { make(args, &plan, context)? };
+    let made = if complete {
+        Report::nothing(args.credential_file.clone())
+    } else {
+        make(args, &plan, context)?
+    };
     if let (Some(file), Some(text)) = (config_file, &plan.new_file) {
         file.fill(text.as_bytes())?;
     }

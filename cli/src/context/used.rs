@@ -1,7 +1,7 @@
 //! Which file a failure is due to, and who named it: a variable that was set for another
 //! job, or a login of last year, is found only by whoever is told of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use segura_plugins::{Env, PlatformError};
 use segura_sdk::SdkError;
@@ -22,7 +22,9 @@ impl Context {
             | CliError::NotText { path }
             | CliError::Read { path, .. } => self.variable_of(path),
             CliError::Sdk(SdkError::CaPem | SdkError::Untrusted { .. }) => self.authority(),
-            CliError::Sdk(SdkError::Refused(problem)) if problem.code.starts_with("operator-") => {
+            CliError::Sdk(SdkError::Refused(problem))
+                if NOT_LET_IN.contains(&problem.code.as_str()) =>
+            {
                 self.credential()
             }
             _ => None,
@@ -56,23 +58,43 @@ impl Context {
     }
 
     fn credential(&self) -> Option<String> {
-        let used = |path: &Path, by| format!("used was the one in {} ({by})", path.display());
+        let (path, by) = self.holder()?;
+        let used = format!("used was the one in {} ({by})", path.display());
+        Some(if by == LOGIN { format!("{used}: run it anew") } else { used })
+    }
+
+    /// The file whose credential is presented, once one was, and who named it.
+    fn holder(&self) -> Option<(PathBuf, &'static str)> {
         if let Some(path) = &self.globals.token_file {
-            return Some(used(path, "--token-file"));
+            return Some((path.clone(), "--token-file"));
         }
         if let Some(path) = self.env.filled("SEGURA_TOKEN_FILE") {
-            return Some(used(Path::new(&path), "SEGURA_TOKEN_FILE"));
+            return Some((path.into(), "SEGURA_TOKEN_FILE"));
         }
         self.stored.get()?;
-        let path = credentials::path(&self.env).ok()?;
-        Some(format!("{}: run it anew", used(&path, "`segura login`")))
+        Some((credentials::path(&self.env).ok()?, LOGIN))
+    }
+
+    /// What to do where the credential that is presented has just been replaced.
+    pub(crate) fn outlived(&self) -> Option<String> {
+        let (path, by) = self.holder()?;
+        let path = path.display();
+        Some(if by == LOGIN {
+            format!("{path}, from {by}, still holds the old one: run {by} anew")
+        } else {
+            format!("{path}, which {by} names, still holds the old one: put the new one there")
+        })
     }
 }
+
+/// What the broker says of a credential that it does not, or no more, let in.
+const NOT_LET_IN: [&str; 2] = ["operator-unknown", "operator-expired"];
+
+const LOGIN: &str = "`segura login`";
 
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;
-    use std::path::PathBuf;
 
     use segura_plugins::MapEnv;
 
@@ -102,11 +124,28 @@ mod tests {
         assert!(used(Globals::default(), &ca).contains("/v/ca.pem are trusted here (SEGURA_CA_"));
         let flag = Globals { ca_cert: Some("/f/ca.pem".into()), ..Globals::default() };
         assert!(used(flag, &ca).contains("/f/ca.pem are trusted here (--ca-cert)"));
-        let problem = serde_json::json!({
-            "type": "t", "title": "t", "status": 401, "detail": "d", "code": "operator-unknown",
-        });
-        let refused = SdkError::Refused(Box::new(serde_json::from_value(problem).unwrap()));
-        let told = used(Globals::default(), &CliError::Sdk(refused));
-        assert_eq!(told, "used was the one in /v/token (SEGURA_TOKEN_FILE)");
+        let told = |code| {
+            let problem = serde_json::json!({
+                "type": "t", "title": "t", "status": 401, "detail": "d", "code": code,
+            });
+            let refused = SdkError::Refused(Box::new(serde_json::from_value(problem).unwrap()));
+            used(Globals::default(), &CliError::Sdk(refused))
+        };
+        for code in ["operator-unknown", "operator-expired"] {
+            assert_eq!(told(code), "used was the one in /v/token (SEGURA_TOKEN_FILE)");
+        }
+        for code in ["operator-exists", "operator-not-found"] {
+            assert_eq!(told(code), "", "the credential is not to blame");
+        }
+    }
+
+    #[test]
+    fn who_replaced_its_own_credential_is_told_where_the_old_one_is() {
+        let env = MapEnv::new([("SEGURA_TOKEN_FILE", "/v/token")]);
+        let told = Context::new(env.clone(), Globals::default()).outlived().unwrap();
+        assert!(told.starts_with("/v/token, which SEGURA_TOKEN_FILE names"), "{told}");
+        let flag = Globals { token_file: Some("/f/token".into()), ..Globals::default() };
+        let told = Context::new(env, flag).outlived().unwrap();
+        assert!(told.starts_with("/f/token, which --token-file names"), "{told}");
     }
 }

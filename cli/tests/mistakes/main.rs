@@ -185,6 +185,47 @@ fn init_on_a_finished_database_takes_no_guard_but_the_one_that_opens_it() {
 }
 
 #[test]
+fn a_second_init_refuses_what_it_would_ignore() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (config, key, token) = (path("segura.toml"), path("guard.key"), path("admin.token"));
+    let init = ["init", "--url=https://segura.example:8443", "--config", &config];
+    let with = |more: &[&str]| -> Vec<String> {
+        init.iter().chain(more).map(ToString::to_string).collect()
+    };
+    let segura = |line: &[String]| segura(&line.iter().map(String::as_str).collect::<Vec<_>>());
+    let refused =
+        |line: &[String], code| refused(&line.iter().map(String::as_str).collect::<Vec<_>>(), code);
+    let made = segura(&with(&[]));
+    assert!(made.status.success(), "{made:?}");
+
+    let again = segura(&with(&["--key-file", &key, "--credential-file", &token]));
+    let told = String::from_utf8_lossy(&again.stderr);
+    assert!(again.status.success() && !told.contains("flags"), "{told}");
+    assert!(told.contains("no credential was written to") && told.contains(&token), "{told}");
+    assert!(!folder.path().join("admin.token").exists());
+
+    let (other, phrase) = (path("other.key"), path("phrase"));
+    for (file, text) in [
+        (&other, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"),
+        (&phrase, "correct horse battery staple\n"),
+    ] {
+        std::fs::write(file, text).expect("written");
+        std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .expect("it is ours");
+    }
+    for (guard, code) in [(["--key-file", &other], 3), (["--passphrase-file", &phrase], 2)] {
+        let told = refused(&with(&guard), code);
+        assert!(told.contains("keyring does not open"), "{told}");
+    }
+    let told = refused(&with(&["--listen=127.0.0.1:1", "--set=limits.queue=7"]), 5);
+    assert!(told.contains("--listen, --set limits.queue: nothing was changed"), "{told}");
+    std::fs::copy(&key, path("copy.key")).expect("copied");
+    let told = refused(&with(&["--key-file", &path("copy.key")]), 5);
+    assert!(told.contains("--key-file"), "it opens the keyring, and is not that of the file");
+}
+
+#[test]
 fn recovery_takes_nobodys_name_unless_it_is_told_to() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();

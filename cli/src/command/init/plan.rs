@@ -3,14 +3,15 @@
 
 use std::path::{Path, PathBuf, absolute};
 
-use segura_broker::config::{self, Config, Problem};
+use segura_broker::config::{self, Config, GuardSource, Problem};
 use segura_model::{Clock, SystemClock};
 use segura_plugins::Env;
+use segura_store::DatabaseUrl;
 
 use super::Args;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::{print, settings};
+use crate::settings;
 
 /// The settings to initialise.
 pub(crate) struct Plan {
@@ -22,6 +23,10 @@ pub(crate) struct Plan {
     pub(crate) config: Config,
     /// What callers will not like about the certificate that the settings name.
     certificate: Vec<Problem>,
+    /// The flags that say something else than the file that is there.
+    differing: Vec<String>,
+    /// The guard that such a flag names.
+    named_guard: Option<GuardSource>,
 }
 
 impl Plan {
@@ -31,14 +36,12 @@ impl Plan {
         let path = absolute(&args.config)
             .map_err(|source| CliError::Read { path: args.config.clone(), source })?;
         if path.exists() {
-            if !chosen(args)?.is_empty() {
-                print::note(&format!(
-                    "{} is there already: its settings are used, those of the flags are not",
-                    path.display()
-                ));
-            }
             let config = settings::load(Some(&path), context, &[])?;
-            return Self::of(path, None, config);
+            let chosen = chosen(args)?;
+            let mut plan = Self::of(path, None, config)?;
+            plan.named_guard = chosen.iter().find_map(guard);
+            plan.differing = differing(&plan.path, &plan.config, &chosen, context);
+            return Ok(plan);
         }
         let mut chosen = chosen(args)?;
         chosen.extend(defaults(&chosen, context, &path));
@@ -50,7 +53,23 @@ impl Plan {
 
     fn of(path: PathBuf, new_file: Option<String>, config: Config) -> Result<Self, CliError> {
         let certificate = config.look_at_certificate(SystemClock.now())?;
-        Ok(Self { path, new_file, config, certificate })
+        let (differing, named_guard) = (Vec::new(), None);
+        Ok(Self { path, new_file, config, certificate, differing, named_guard })
+    }
+
+    /// The settings under the guard that the flags name: it must open the keyring, whatever
+    /// the file says.
+    pub(crate) fn guarded(&self) -> Config {
+        let guard = self.named_guard.as_ref().unwrap_or(&self.config.guard).clone();
+        Config { guard, ..self.config.clone() }
+    }
+
+    /// Refuse flags that a file which is there contradicts: none of them would do anything.
+    pub(crate) fn check_flags(&self) -> Result<(), CliError> {
+        if self.differing.is_empty() {
+            return Ok(());
+        }
+        Err(CliError::SettingsDiffer { path: self.path.clone(), flags: self.differing.clone() })
     }
 
     /// What is mostly not meant.
@@ -59,6 +78,60 @@ impl Plan {
         warnings.iter().chain(&self.certificate).map(ToString::to_string).collect()
     }
 }
+
+/// The guard that a flag names.
+fn guard((name, value): &(String, String)) -> Option<GuardSource> {
+    match name.as_str() {
+        "guard.key_file" => Some(GuardSource::KeyFile(value.into())),
+        "guard.passphrase_file" => Some(GuardSource::PassphraseFile(value.into())),
+        _ => None,
+    }
+}
+
+/// The flags that would change something, if the file did not stand. One that makes no sense
+/// with the file is one of them: the file is there, and makes sense.
+fn differing(
+    file: &Path,
+    there: &Config,
+    chosen: &[(String, String)],
+    context: &Context,
+) -> Vec<String> {
+    let differs = |setting: &&(String, String)| {
+        let with = settings::load(Some(file), context, std::slice::from_ref(*setting));
+        !with.is_ok_and(|with| is_same(with, there))
+    };
+    let flag = |name: &str| {
+        let flag = FLAGS.iter().find(|(setting, _)| *setting == name);
+        flag.map_or_else(|| format!("--set {name}"), |(_, flag)| (*flag).to_owned())
+    };
+    chosen.iter().filter(differs).map(|(name, _)| flag(name)).collect()
+}
+
+fn is_same(mut one: Config, other: &Config) -> bool {
+    // Where it comes from is no difference.
+    one.database_setting = other.database_setting.clone();
+    let same_database = match (&one.database, &other.database) {
+        (DatabaseUrl::Postgres(one), DatabaseUrl::Postgres(other)) => {
+            // EXPOSE: they are compared, and no part is shown.
+            one.expose() == other.expose()
+        }
+        _ => true,
+    };
+    same_database && format!("{one:?}") == format!("{other:?}")
+}
+
+/// The settings that have a flag of their own.
+const FLAGS: [(&str, &str); 9] = [
+    ("server.url", "--url"),
+    ("server.listen", "--listen"),
+    ("server.data_dir", "--data-dir"),
+    ("database.url", "--database"),
+    ("database.password_file", "--database-password-file"),
+    ("guard.key_file", "--key-file"),
+    ("guard.passphrase_file", "--passphrase-file"),
+    ("tls.cert_file", "--tls-cert"),
+    ("tls.key_file", "--tls-key"),
+];
 
 /// The settings that the flags choose, paths made absolute: in the file they would count
 /// from its directory.
@@ -173,6 +246,7 @@ mod tests {
 
         let again = plan(&line, MapEnv::default()).unwrap();
         assert!(again.new_file.is_none());
+        again.check_flags().unwrap();
         let mut read = again.config.clone();
         assert!(read.database_setting.to_string().contains(file.to_str().unwrap()));
         read.database_setting = made.config.database_setting.clone();
@@ -180,6 +254,34 @@ mod tests {
         assert_eq!(again.config.server.urls.len(), 2);
         assert_eq!(again.config.limits.queue, 7);
         assert_eq!(again.config.server.data_dir, directory.path().join("segura-data"));
+    }
+
+    #[test]
+    fn flags_that_the_file_contradicts_are_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("segura.toml");
+        let config = ["--config", file.to_str().unwrap()];
+        let database = |user| format!("--database=postgres://{user}@db/segura");
+        let first = ["--url=https://segura.example:8443", &database("one")];
+        let made = plan(&[&config[..], &first].concat(), MapEnv::default()).unwrap();
+        std::fs::write(&file, made.new_file.as_ref().unwrap()).unwrap();
+
+        let check = |more: &[&str]| {
+            let plan = plan(&[&config[..], more].concat(), MapEnv::default()).unwrap();
+            plan.check_flags().map_err(|error| error.to_string())
+        };
+        check(&[]).unwrap();
+        check(&first).unwrap();
+        let told = check(&[
+            "--url=https://other.example:8443",
+            &database("two"),
+            "--listen=0.0.0.0:8443",
+            "--set=limits.queue=7",
+            "--passphrase-file=/p",
+        ]);
+        let told = told.unwrap_err();
+        let named = "--url, --set limits.queue, --passphrase-file, --database";
+        assert!(told.contains(named) && !told.contains("--listen"), "{told}");
     }
 
     #[test]

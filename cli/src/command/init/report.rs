@@ -17,20 +17,35 @@ pub(crate) struct Report {
     made: Made,
     /// Where the credential is, if not shown.
     credential_file: Option<PathBuf>,
+    /// Where one was to be, had one been made.
+    unwritten: Option<PathBuf>,
 }
 
 impl Report {
+    /// Nothing was made.
+    pub(crate) fn nothing(credential_file: Option<PathBuf>) -> Self {
+        Self { unwritten: credential_file, ..Self::default() }
+    }
+
     /// Put the credential into its file, if there is one.
     pub(crate) fn new(made: Made, file: Option<Reserved>) -> Result<Self, CliError> {
-        let credential_file = match (&made.credential, file) {
-            (Some(credential), Some(file)) => Some(file.fill(line(credential).as_bytes())?),
-            _ => None,
+        let (credential_file, unwritten) = match (&made.credential, file) {
+            (Some(credential), Some(file)) => (Some(file.fill(line(credential).as_bytes())?), None),
+            (None, Some(file)) => (None, Some(file.path().to_owned())),
+            (_, None) => (None, None),
         };
-        Ok(Self { made, credential_file })
+        Ok(Self { made, credential_file, unwritten })
     }
 
     /// Print it.
     pub(crate) fn print(&self, plan: &Plan, format: Format) -> Result<(), CliError> {
+        if let Some(path) = &self.unwritten {
+            print::warning(&format!(
+                "no credential was written to {}: this broker has operators already; \
+                 `segura operator rotate`, or `operator recover`, makes a new one",
+                path.display()
+            ));
+        }
         let lines = self.lines(plan);
         print::result(format, &self.machine(plan), |_| lines.join("\n"))
     }
