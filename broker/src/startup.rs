@@ -292,7 +292,8 @@ fn background(
 ) -> Jobs {
     let mut jobs = Jobs::new(app.faults().clone());
     let disk = disk.clone();
-    jobs.every("the look at the disk", SECONDS * 5, move || {
+    // Thousands of deliveries a second can write a hundred megabytes in a few seconds.
+    jobs.every("the look at the disk", SECONDS / 2, move || {
         disk.look();
         std::future::ready(())
     });

@@ -23,8 +23,8 @@ pub struct DiskGuard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the server has {free} of disk left under `server.data_dir` and stops exchanges below {least} \
-     (`limits.min_free_disk`): an operator must free disk there or give it more, and a few \
-     seconds later they go on"
+     (`limits.min_free_disk`): an operator must free disk there or give it more, and then \
+     they go on"
 )]
 pub struct DiskLow {
     free: Size,

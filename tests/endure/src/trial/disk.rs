@@ -38,7 +38,7 @@ const SIZE: &str = "96m";
 const LEAST: &str = "limits.min_free_disk=32 MiB";
 /// Free when it is nearly full.
 const NEARLY: u64 = 20 << 20;
-/// The server looks every five seconds; a busy machine takes its time.
+/// The server looks twice a second; a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn run(course: &Course<'_>, report: &mut Report) -> anyhow::Result<()> {
