@@ -16,10 +16,10 @@ use crate::documents;
 use crate::error::CliError;
 use crate::print;
 
-/// Add or replace the policies of files, all or none. A write replaces, it never merges.
+/// Add or replace the policies of files: up to 1,000 all or none. A write never merges.
 ///
 /// More than 1,000 policies are sent 1,000 at a time, each thousand applied whole, after
-/// all were checked.
+/// all were checked; those that have a `deny` first, so that no grant stands without it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   segura policy apply -f policies/
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
         policies.extend(drafts);
     }
     once(&places)?;
-    let (operator, portions) = (context.operator()?, portions(policies));
+    let (operator, portions) = (context.operator()?, portions(denies_first(policies)));
     let mut policies = Vec::with_capacity(places.len());
     let query = ApplyQuery { dry_run: args.dry_run };
     let sent = context.block_on(send(&operator, &portions, query, &mut policies));
@@ -83,6 +83,16 @@ fn once(places: &[(PolicyName, String)]) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// Of more than one request takes, those that deny something before all others, else in
+/// their order: while some portions are applied and others are not, a grant must not stand
+/// without its deny.
+fn denies_first(mut policies: Vec<PolicyDraft>) -> Vec<PolicyDraft> {
+    if policies.len() > MOST_APPLIED {
+        policies.sort_by_key(|policy| policy.deny.is_empty());
+    }
+    policies
 }
 
 /// As many policies to a request as the broker takes.
@@ -190,6 +200,23 @@ mod tests {
         assert_eq!(sizes(drafts(2001, "x")), [1000, 1000, 1]);
         let large = vec!["a".repeat(60); 256].join(", ");
         assert_eq!(sizes(drafts(300, &large)).len(), 2, "by their bytes");
+    }
+
+    #[test]
+    fn policies_that_deny_are_sent_before_all_others() {
+        let mut policies = drafts(2001, "x");
+        for at in [1500, 2000] {
+            policies[at].deny = vec!["db/prod/*".parse().unwrap()];
+        }
+        let portions = portions(denies_first(policies));
+        let names: Vec<&str> = portions
+            .iter()
+            .flat_map(|portion| &portion.policies)
+            .map(|policy| policy.policy.as_str())
+            .collect();
+        assert_eq!(names[..4], ["p1500", "p2000", "p0", "p1"]);
+        assert_eq!((names[1501], names[1502]), ("p1499", "p1501"));
+        assert_eq!(names.len(), 2001);
     }
 
     #[test]
