@@ -41,10 +41,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 /// The short forms that the suite holds. Not `powercut` and `disk`, which mount file systems:
 /// that is refused to many a machine that runs tests, even to its root. Not `overload`: a
 /// load that is three times what the server can do takes a machine that does nothing else.
-/// Not `postgres`: now and then one request is told 500 while PostgreSQL stops, a fault that
-/// is known and open (docs/reference/endurance.md).
-const SHORT: [&str; 8] =
-    ["kill", "inflight", "flood", "replay", "rolling", "bodies", "soak", "canary"];
+const SHORT: [&str; 9] =
+    ["kill", "inflight", "flood", "replay", "rolling", "postgres", "bodies", "soak", "canary"];
 
 /// Short forms, with the binaries that the tests just built.
 ///

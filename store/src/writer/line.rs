@@ -92,6 +92,11 @@ impl Line {
         self.conn = Some(conn);
     }
 
+    /// Do not use the connection that was given back: the next one reads the chain's end.
+    pub(super) fn forget(&mut self) {
+        self.conn = None;
+    }
+
     /// A COMMIT that would have moved the chain to `intended` failed: look whether it was
     /// done.
     pub(super) async fn look_up(&mut self, intended: &Tip) -> Result<bool, StoreError> {

@@ -279,12 +279,11 @@ impl Task {
                 tell(committed);
             }
             Some(End::Rollback(tell)) => {
-                self.roll_back(work.conn).await;
-                tell(Ok(()));
+                tell(self.roll_back(work.conn).await);
             }
             None => {
                 tracing::error!("a unit of work panicked; it was rolled back");
-                self.roll_back(work.conn).await;
+                drop(self.roll_back(work.conn).await);
             }
         }
     }
@@ -297,7 +296,8 @@ impl Task {
             Err(error) => {
                 // The head may not be where it is believed to be: on the next connection
                 // that is read again, as after a batch that broke.
-                drop(conn);
+                self.roll_back(conn).await?;
+                self.line.forget();
                 return Err(error);
             }
         };
@@ -359,16 +359,20 @@ impl Task {
         let closed = tallies::close(&mut tx, &self.line.tip().text, minute).await;
         let work = tx.finish();
         if closed.is_err() || work.records.is_empty() {
-            self.roll_back(work.conn).await;
-            return closed;
+            return self.roll_back(work.conn).await.and(closed);
         }
         self.commit_work(work).await
     }
 
-    async fn roll_back(&mut self, mut conn: Conn) {
-        if conn.run("ROLLBACK").await.is_ok() {
-            self.line.give_back(conn);
+    /// The error is that the connection has died: whatever failed before, failed of that.
+    async fn roll_back(&mut self, mut conn: Conn) -> Result<(), StoreError> {
+        match (conn.run("ROLLBACK").await, &conn) {
+            (Ok(()), _) => self.line.give_back(conn),
+            (Err(error), Conn::Postgres(_)) => return Err(StoreError::of_dead(error)),
+            // After some faults it has rolled back by itself, and refuses to do it again.
+            (Err(_), Conn::Sqlite(_)) => {}
         }
+        Ok(())
     }
 }
 

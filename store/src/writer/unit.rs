@@ -29,7 +29,7 @@ pub(super) type Tell = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 pub(super) enum End {
     /// With `Ok`: commit, then tell.
     Commit(Tell),
-    /// With `Err`: roll back, then tell.
+    /// With `Err`: roll back, then tell; when that failed, the connection was what failed.
     Rollback(Tell),
 }
 
@@ -62,8 +62,8 @@ impl Unit {
                     Ok(value) => End::Commit(Box::new(move |committed| {
                         let _ = reply.send(committed.map(|()| value).map_err(E::from));
                     })),
-                    Err(error) => End::Rollback(Box::new(move |_| {
-                        let _ = reply.send(Err(error));
+                    Err(error) => End::Rollback(Box::new(move |rolled_back| {
+                        let _ = reply.send(Err(rolled_back.err().map_or(error, E::from)));
                     })),
                 }
             })

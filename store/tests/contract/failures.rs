@@ -127,8 +127,22 @@ async fn a_connection_that_is_ended_again_and_again_is_no_fault_of_the_statement
     assert!(matches!(read, Err(StoreError::Unreachable(_))), "{read:?}");
     let write = end_whoever_waits(&world, world.writer.submit(delivery(1, 1))).await;
     assert!(matches!(write, Err(StoreError::Unreachable(_))), "{write:?}");
+    // In the unit's own statement, and in those that write its records.
+    for lock in ["meta", "ledger"] {
+        other.batch_execute(&format!("ROLLBACK; BEGIN; LOCK TABLE {lock}")).await.unwrap();
+        let unit = world.writer.run(|tx| {
+            Box::pin(async move {
+                tx.meta_put("epoch", "2").await?;
+                tx.record(&read_record())
+            })
+        });
+        let unit: Result<(), StoreError> = end_whoever_waits(&world, unit).await;
+        assert!(matches!(unit, Err(StoreError::Unreachable(_))), "{lock}: {unit:?}");
+    }
     other.batch_execute("ROLLBACK").await.unwrap();
     done(world.writer.submit(delivery(1, 1)).await);
+    assert_eq!(world.store.meta_find("epoch").await.unwrap(), None);
+    assert!(world.verify().await.is_clean());
     world.end().await;
 }
 
