@@ -85,13 +85,10 @@ fn once(places: &[(PolicyName, String)]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Of more than one request takes, those that deny something before all others, else in
-/// their order: while some portions are applied and others are not, a grant must not stand
-/// without its deny.
+/// Those that deny something before all others, else in their order: while some portions
+/// are applied and others are not, a grant must not stand without its deny.
 fn denies_first(mut policies: Vec<PolicyDraft>) -> Vec<PolicyDraft> {
-    if policies.len() > MOST_APPLIED {
-        policies.sort_by_key(|policy| policy.deny.is_empty());
-    }
+    policies.sort_by_key(|policy| policy.deny.is_empty());
     policies
 }
 
@@ -204,6 +201,13 @@ mod tests {
 
     #[test]
     fn policies_that_deny_are_sent_before_all_others() {
+        let large = vec!["a".repeat(60); 256].join(", ");
+        let mut policies = drafts(300, &large);
+        policies[299].deny = vec!["db/prod/*".parse().unwrap()];
+        let sent = portions(denies_first(policies));
+        assert_eq!(sent.len(), 2, "by their bytes");
+        assert_eq!(sent[0].policies[0].policy.as_str(), "p299");
+
         let mut policies = drafts(2001, "x");
         for at in [1500, 2000] {
             policies[at].deny = vec!["db/prod/*".parse().unwrap()];
