@@ -1,5 +1,8 @@
 //! Settings as an operator writes them.
 
+mod checking;
+mod secrets;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -185,73 +188,6 @@ fn a_file_that_is_no_toml_says_where() {
 }
 
 #[test]
-fn a_secret_is_never_in_the_file_or_on_the_command_line() {
-    let inline =
-        SMALL.replace("key_file = \"guard.key\"", "passphrase = \"correct horse battery\"");
-    let said = problems(load(&inline));
-    assert!(
-        said.contains("guard.passphrase_file") && said.contains("SEGURA_GUARD__PASSPHRASE"),
-        "{said}"
-    );
-    assert!(!said.contains("correct horse"), "{said}");
-
-    let url = SMALL.to_owned() + "[database]\nurl = \"postgres://u:hunter2@db.example/segura\"\n";
-    let said = problems(load(&url));
-    assert!(said.contains("database.password_file") && !said.contains("hunter2"), "{said}");
-    let url = SMALL.to_owned()
-        + "[database]\nurl = \"postgres://u@db.example/segura?password=hunter2\"\n";
-    assert!(!problems(load(&url)).contains("hunter2"));
-
-    let written = Written::new();
-    let said = problems(written.load(SMALL, &[], &[("guard.passphrase", "correct horse battery")]));
-    assert!(said.contains("guard.passphrase_file") && !said.contains("correct horse"), "{said}");
-}
-
-#[test]
-fn a_secret_comes_from_the_environment_or_a_file_of_its_own() {
-    let written = Written::new();
-    let without = SMALL.replace("key_file = \"guard.key\"", "");
-    let vars = [("SEGURA_GUARD__PASSPHRASE", "correct horse battery")];
-    let config = written.load(&without, &vars, &[]).unwrap();
-    assert!(matches!(config.guard, GuardSource::Passphrase(_)));
-    assert!(!format!("{config:?}").contains("horse"));
-
-    let database = "database = \"postgres://u@db.example/segura\"\n".to_owned() + SMALL;
-    let vars = [("SEGURA_DATABASE__PASSWORD", "p@ss/word")];
-    let config = written.load(&database, &vars, &[]).unwrap();
-    let DatabaseUrl::Postgres(url) = &config.database else { panic!("{:?}", config.database) };
-    // EXPOSE: a test compares it.
-    assert_eq!(url.expose(), "postgres://u:p%40ss%2Fword@db.example/segura");
-
-    let path = written.file("password", "hunter2\n", 0o600);
-    let file = SMALL.to_owned()
-        + "[database]\nurl = \"postgres://u@db.example/segura\"\npassword_file = \"password\"\n";
-    let config = written.load(&file, &[], &[]).unwrap();
-    let DatabaseUrl::Postgres(url) = &config.database else { panic!("{:?}", config.database) };
-    // EXPOSE: a test compares it.
-    assert_eq!(url.expose(), "postgres://u:hunter2@db.example/segura");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let said = problems(written.load(&file, &[], &[]));
-    assert!(said.contains("chmod 600"), "{said}");
-}
-
-#[test]
-fn a_password_that_cannot_be_told_from_the_address_is_refused_unprinted() {
-    for url in [
-        "postgres://u:/s3cret?x@127.0.0.1:9/db",
-        "postgres://u:12/s3cret?x@127.0.0.1:9/db",
-        "postgres://u:12345?s3cret@127.0.0.1:9/db",
-        "postgres://u:s3/cret@127.0.0.1:9/db",
-    ] {
-        let said = problems(Written::new().load(SMALL, &[("SEGURA_DATABASE__URL", url)], &[]));
-        assert!(said.contains("percent-encode / ? # @") && !said.contains("s3"), "{said}");
-    }
-    let encoded = [("SEGURA_DATABASE__URL", "postgres://u:%2Fs3cret%3Fx@127.0.0.1:9/db")];
-    let config = Written::new().load(SMALL, &encoded, &[]).unwrap();
-    assert_eq!(config.database.to_string(), "postgres://127.0.0.1:9/db");
-}
-
-#[test]
 fn plain_http_is_for_loopback_unless_someone_understands() {
     let off = SMALL.to_owned() + "[tls]\nmode = \"off\"\n";
     let said = problems(load(&off));
@@ -285,61 +221,6 @@ fn a_given_certificate_is_two_files() {
 fn one_guard_opens_the_keyring() {
     let two = SMALL.to_owned() + "passphrase_file = \"x\"\n";
     assert!(problems(load(&two)).contains("one guard"));
-}
-
-#[test]
-fn a_look_at_the_machine_finds_what_is_missing() {
-    let written = Written::new();
-    let config = written.load(SMALL, &[], &[]).unwrap();
-    let places = |config: &Config| -> Vec<String> {
-        config.check(NOW).into_iter().map(|problem| problem.place).collect()
-    };
-    assert_eq!(places(&config), ["server.data_dir", "guard.key_file"]);
-
-    std::fs::create_dir(written.directory.path().join("data")).unwrap();
-    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
-    for mode in [0o644, 0o660] {
-        written.file("guard.key", key, mode);
-        assert_eq!(places(&config), ["guard.key_file"], "others can read or change it");
-    }
-    written.file("guard.key", "too short", 0o600);
-    assert_eq!(places(&config), ["guard.key_file"], "it is no key");
-    written.file("guard.key", key, 0o640);
-    assert_eq!(places(&config), [""; 0]);
-    let shared = std::fs::Permissions::from_mode(0o770);
-    std::fs::set_permissions(written.directory.path().join("data"), shared).unwrap();
-    assert_eq!(places(&config), ["server.data_dir"], "others can write to it");
-}
-
-#[test]
-fn a_look_reads_the_address_of_the_database_as_the_server_does() {
-    let written = Written::new();
-    let said = |url: &str| {
-        let text = format!("{SMALL}[database]\nurl = {url:?}\n");
-        let config = written.load(&text, &[], &[]).unwrap();
-        let of_database = |problem: &Problem| problem.place == "database.url";
-        config.check(NOW).into_iter().find(of_database).map(|problem| problem.message)
-    };
-    assert!(said("postgres://u@db.example/s?sslmode=prefer").unwrap().contains("verify-full"));
-    assert!(said("postgres://u@db.example/s?no_such=1").is_some());
-    assert_eq!(said("postgres://u@db.example/s?sslmode=disable"), None);
-    assert_eq!(said("postgres://u@db.example/s"), None);
-}
-
-#[test]
-fn a_url_of_a_port_where_nobody_listens_is_worth_a_word() {
-    let warnings = |flags: &[(&str, &str)]| {
-        let config = Written::new().load(SMALL, &[], flags).unwrap();
-        config.warnings().iter().map(ToString::to_string).collect::<Vec<_>>()
-    };
-    let url = ("server.url", "https://a.example");
-    let said = warnings(&[url]);
-    assert!(said[0].contains("port 443") && said[0].contains("listens on 8443"), "{said:?}");
-    assert_eq!(warnings(&[("server.url", "https://a.example:8443")]), [""; 0]);
-    assert_eq!(warnings(&[url, ("server.listen", "0.0.0.0:443")]), [""; 0]);
-    assert_eq!(warnings(&[url, ("server.listen", "127.0.0.1:0")]), [""; 0]);
-    assert_eq!(warnings(&[url, ("server.trusted_proxies", "10.0.0.0/8")]), [""; 0]);
-    assert_eq!(warnings(&[]), [""; 0], "one of two is enough");
 }
 
 #[test]
@@ -377,27 +258,6 @@ fn traces_are_off_until_a_collector_is_named() {
             "{said}"
         );
     }
-}
-
-#[test]
-fn a_look_at_traces_finds_a_missing_authority_and_a_readable_way() {
-    let written = Written::new();
-    let at = |endpoint: &str, more: &[(&str, &str)]| {
-        let endpoint = [("telemetry.otlp_endpoint", endpoint)];
-        written.load(SMALL, &[], &[&endpoint, more].concat()).unwrap()
-    };
-    let missing = at("https://a.example", &[("telemetry.otlp_ca_file", "/nowhere/ca.pem")]);
-    let problems = missing.check(NOW);
-    assert!(problems.iter().any(|it| it.place == "telemetry.otlp_ca_file"), "{problems:?}");
-    let warned = |endpoint: &str| {
-        let warnings = at(endpoint, &[]).warnings();
-        warnings.iter().any(|it| it.place == "telemetry.otlp_endpoint")
-    };
-    assert!(warned("http://otel.example:4318"));
-    for fine in ["http://127.0.0.1:4318", "http://[::1]:4318", "http://localhost:4318"] {
-        assert!(!warned(fine), "{fine}");
-    }
-    assert!(!warned("https://otel.example"));
 }
 
 #[test]
