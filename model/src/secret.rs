@@ -43,6 +43,15 @@ impl SecretText {
     }
 }
 
+/// In constant time, as [`SecretText::matches`].
+impl PartialEq for SecretText {
+    fn eq(&self, other: &Self) -> bool {
+        self.matches(other)
+    }
+}
+
+impl Eq for SecretText {}
+
 impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretText(…)")

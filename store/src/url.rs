@@ -9,7 +9,7 @@ use segura_model::SecretText;
 use crate::StoreError;
 
 /// Where the database is: `sqlite:PATH` or `postgres://…`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// A PostgreSQL connection URL; it may hold a password.
     ///

@@ -9,7 +9,7 @@ use segura_model::{Class, Classify, SecretBytes, SecretText};
 use segura_vault::{Guard, GuardError};
 
 /// Where the guard is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum GuardSource {
     /// A file of 32 random bytes.
     KeyFile(PathBuf),

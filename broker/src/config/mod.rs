@@ -42,7 +42,7 @@ pub use source::SettingSource;
 pub use template::template;
 
 /// Everything the server is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Addresses and places.
     pub server: Server,
@@ -61,7 +61,7 @@ pub struct Config {
 }
 
 /// Addresses and places.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     /// Under which addresses callers know the server: the names in its certificate, and
     /// the audiences that tokens for it have. Never empty.
@@ -95,7 +95,7 @@ pub enum Tls {
 }
 
 /// The bounds; `docs/reference/limits.md` lists them with those that cannot be set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Connections at once, over all workers.
     pub connections: usize,

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf, absolute};
 use segura_broker::config::{self, Config, GuardSource, Problem};
 use segura_model::{Clock, SystemClock};
 use segura_plugins::Env;
-use segura_store::DatabaseUrl;
 
 use super::Args;
 use crate::context::Context;
@@ -107,17 +106,9 @@ fn differing(
     chosen.iter().filter(differs).map(|(name, _)| flag(name)).collect()
 }
 
-fn is_same(mut one: Config, other: &Config) -> bool {
-    // Where it comes from is no difference.
-    one.database_setting = other.database_setting.clone();
-    let same_database = match (&one.database, &other.database) {
-        (DatabaseUrl::Postgres(one), DatabaseUrl::Postgres(other)) => {
-            // EXPOSE: they are compared, and no part is shown.
-            one.expose() == other.expose()
-        }
-        _ => true,
-    };
-    same_database && format!("{one:?}") == format!("{other:?}")
+fn is_same(with: Config, there: &Config) -> bool {
+    // Where the database's address comes from is no difference.
+    Config { database_setting: there.database_setting.clone(), ..with } == *there
 }
 
 /// The settings that have a flag of their own.
