@@ -6,6 +6,7 @@
 //! is done here is recorded like everything else.
 
 mod error;
+mod folders;
 mod initialise;
 mod rewrap;
 
@@ -23,6 +24,7 @@ use crate::startup::{
 };
 
 pub use error::LocalError;
+pub use folders::NewFolders;
 pub use initialise::{Made, initialise, is_complete};
 pub use rewrap::{Rewrapped, rewrap};
 

@@ -4,7 +4,7 @@
 //! to do. They are read by tired people at night.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use segura_broker::config::ConfigErrors;
 use segura_broker::dev::{DevError, MintError};
@@ -21,6 +21,7 @@ use segura_store::{AccessFault, StoreError};
 
 use crate::exec::ExecError;
 use crate::files::shown;
+use crate::unwritable;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -169,11 +170,13 @@ impl CliError {
                 return start_hint(error);
             }
             Self::Exec(error) => return exec_hint(error),
-            Self::Write { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                "the folder is not there: make it first".to_owned()
+            Self::Write { path, source }
+            | Self::Local(LocalError::Write { path, source })
+            | Self::Dev(DevError::Local(LocalError::Write { path, source })) => {
+                return unwritable::hint(path, source);
             }
-            Self::Write { path, source } if source.kind() == io::ErrorKind::AlreadyExists => {
-                format!("nothing is overwritten: remove {} or name another file", path.display())
+            Self::Dev(DevError::Io { path, source }) if path.starts_with('/') => {
+                return unwritable::hint(Path::new(path), source);
             }
             _ => return None,
         })
@@ -219,7 +222,7 @@ impl Classify for CliError {
             Self::Write { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 Class::conflict("file-exists")
             }
-            Self::Write { .. } => Class::internal("file-unwritable"),
+            Self::Write { .. } => Class::bad_request("cannot-write"),
         }
     }
 }

@@ -15,6 +15,7 @@ mod persona;
 mod print;
 mod settings;
 mod terminal;
+mod unwritable;
 mod usage;
 
 use std::alloc::System;

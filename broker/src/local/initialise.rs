@@ -5,11 +5,12 @@
 //! step looks at what is there. The key file is on disk before the keyring that it opens
 //! is stored, since the other way round a crash would lock everyone out.
 
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::Access;
 use segura_model::audit::{Actor, Event, Outcome, Record};
 use segura_model::{OperatorName, Timestamp};
 use segura_store::{
@@ -18,7 +19,7 @@ use segura_store::{
 };
 use segura_vault::{CertificateAuthority, Guard, Keyring, WrappedKeyring};
 
-use super::{LocalError, Opened, Sources};
+use super::{LocalError, NewFolders, Opened, Sources};
 use crate::config::{Config, GuardSource, Tls, check_folder};
 use crate::service::operators::{self, Credential};
 use crate::startup::{StartError, World, check_world, mark_world, open_and_migrate};
@@ -45,19 +46,21 @@ pub async fn initialise(
     check_guard(&config.guard)?;
     check_folder(&config.server.data_dir)?;
     let embedded = matches!(config.database, DatabaseUrl::Sqlite(_));
-    if embedded {
-        make_directory(&config.server.data_dir)?;
-    }
+    let folder = || {
+        let failed = |source| LocalError::Write { path: config.server.data_dir.clone(), source };
+        NewFolders::make(&config.server.data_dir, 0o700).map_err(failed)
+    };
+    let before = if embedded { Some(folder()?) } else { None };
     let store = open_and_migrate(config).await?;
-    if !embedded {
-        // Only now: a database that cannot be reached leaves no folder behind.
-        make_directory(&config.server.data_dir)?;
-    }
+    // Only now, where it does not hold the database.
+    let folders = before.map_or_else(folder, Ok)?;
     let (keyring, key_file) = keyring(&store, &config.guard, world, sources).await?;
     let opened = Opened::start(store, keyring, sources).await?;
     let made = fill(&opened, config, world, operator, sources).await;
     opened.close().await;
-    Ok(Made { key_file, ..made? })
+    let made = made?;
+    folders.keep();
+    Ok(Made { key_file, ..made })
 }
 
 /// Whether nothing is left to be made. Looks without the lock, which a running server
@@ -93,20 +96,14 @@ pub(super) fn check_guard(source: &GuardSource) -> Result<(), LocalError> {
     match source {
         GuardSource::KeyFile(path) if !path.exists() => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let found = folder.map_or(Ok(()), |folder| std::fs::metadata(folder).map(drop));
-            found.map_err(|source| LocalError::Write { path: path.clone(), source })?;
-            Ok(check_folder(folder.unwrap_or(Path::new(".")))?)
+            let folder = folder.unwrap_or(Path::new("."));
+            let access = rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK);
+            let failed = |source| LocalError::Write { path: path.clone(), source };
+            access.map_err(io::Error::from).map_err(failed)?;
+            Ok(check_folder(folder)?)
         }
         there => there.read().map(drop).map_err(|error| StartError::from(error).into()),
     }
-}
-
-fn make_directory(path: &Path) -> Result<(), LocalError> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|source| LocalError::Write { path: path.to_owned(), source })
 }
 
 /// The keyring: the one that is there, or a new one under the guard.

@@ -3,13 +3,11 @@
 mod plan;
 mod report;
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use segura_broker::config::check_folder;
-use segura_broker::local::{LocalError, Sources, initialise, is_complete};
+use segura_broker::local::{LocalError, NewFolders, Sources, initialise, is_complete};
 use segura_broker::startup::World;
 use segura_model::{OperatorName, SystemClock};
 use segura_vault::SystemRandom;
@@ -90,20 +88,31 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
     } else {
         make(args, &plan, context)?
     };
-    if let (Some(file), Some(text)) = (config_file, &plan.new_file) {
+    if let (Some(ConfigFile { file, folders }), Some(text)) = (config_file, &plan.new_file) {
         file.fill(text.as_bytes())?;
+        if let Some(folders) = folders {
+            folders.keep();
+        }
     }
     made.print(&plan, context.format())
 }
 
+/// The configuration file to be, and what was made for it. Without content the file goes
+/// away, and then the folders.
+struct ConfigFile {
+    file: Reserved,
+    folders: Option<NewFolders>,
+}
+
 /// The configuration file, in a folder that is made if it is not there.
-fn reserve(path: &Path) -> Result<Reserved, CliError> {
-    if let Some(folder) = path.parent() {
+fn reserve(path: &Path) -> Result<ConfigFile, CliError> {
+    let folders = path.parent().map(|folder| {
         check_folder(folder).map_err(LocalError::from)?;
-        let failed = |source| CliError::Write { path: folder.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o755).create(folder).map_err(failed)?;
-    }
-    Reserved::new(path)
+        let failed = |source| LocalError::Write { path: folder.to_owned(), source };
+        NewFolders::make(folder, 0o755).map_err(failed)
+    });
+    let folders = folders.transpose()?;
+    Ok(ConfigFile { file: Reserved::new(path)?, folders })
 }
 
 fn make(args: &Args, plan: &Plan, context: &Context) -> Result<Report, CliError> {
@@ -137,7 +146,11 @@ mod tests {
     fn the_folder_of_the_configuration_file_is_made() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("etc/segura/segura.toml");
-        reserve(&file).unwrap().fill(b"x").unwrap();
+        drop(reserve(&file).unwrap());
+        assert!(!folder.path().join("etc").exists(), "for nothing it is not made");
+        let ConfigFile { file: reserved, folders } = reserve(&file).unwrap();
+        reserved.fill(b"x").unwrap();
+        folders.unwrap().keep();
         let mode = file.parent().unwrap().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o755, mode & 0o777, "{mode:o}");
         assert_eq!(std::fs::read(&file).unwrap(), b"x");

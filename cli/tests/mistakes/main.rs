@@ -226,6 +226,29 @@ fn a_second_init_refuses_what_it_would_ignore() {
 }
 
 #[test]
+fn what_cannot_be_written_is_one_mistake_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("file"), "").expect("written");
+    let url = "--url=https://segura.example:8443";
+    let (inside, config, dev) =
+        (path("file/x/segura.toml"), path("etc/segura.toml"), path("file/x"));
+    let data = path("file/data");
+    for line in [
+        &["init", "--json", url, "--config", &inside][..],
+        &["init", "--json", url, "--config", &config, "--data-dir", &data],
+        &["init", "--json", url, "--config", &config, "--key-file", &dev],
+        &["dev", "--json", "--dir", &dev],
+    ] {
+        let told = refused(line, 2);
+        let told: Value = serde_json::from_str(told.lines().last().expect("a line")).expect("JSON");
+        assert_eq!(told["error"]["code"], "cannot-write", "{told}");
+        assert!(told.to_string().contains("is no folder"), "{told}");
+    }
+    assert_eq!(folder.path().read_dir().expect("a folder").count(), 1, "the file alone");
+}
+
+#[test]
 fn recovery_takes_nobodys_name_unless_it_is_told_to() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();

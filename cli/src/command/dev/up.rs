@@ -29,8 +29,8 @@ pub(crate) struct World {
 /// Run `segura dev`.
 pub(crate) fn run(args: &World, context: &Context) -> Result<(), CliError> {
     startup::harden();
-    let scratch = Scratch::make()
-        .map_err(|source| CliError::Write { path: "a scratch folder".into(), source })?;
+    let scratch =
+        Scratch::make().map_err(|source| CliError::Write { path: std::env::temp_dir(), source })?;
     let folder = match &args.dir {
         Some(folder) => absolute(folder)?,
         None => scratch.path().join("world"),
