@@ -46,7 +46,7 @@ pub use keyring::{KeyringMade, WrappingKey};
 pub use ledger::{Head, HeadMac, LedgerFilter, LedgerPage, LedgerRow, Receipt};
 pub use operators::{ShownCredential, StoredOperator};
 pub use policies::StoredPolicy;
-pub use purge::{Purged, Retention};
+pub use purge::{Purged, Retention, Swept};
 pub use row_mac::{Checked, RefusedRow, RowMac};
 pub use secrets::{
     ListedSecret, NewVersion, SecretHead, SecretMeta, SecretSlot, StoredVersion, VersionAdded,

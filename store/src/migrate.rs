@@ -29,7 +29,7 @@ macro_rules! migrations {
     };
 }
 
-migrations!["0001_spine", "0002_row_macs"];
+migrations!["0001_spine", "0002_row_macs", "0003_slim_spent_tokens"];
 
 diesel::table! {
     schema_migrations (name) {

@@ -136,6 +136,9 @@ diesel::table! {
         opened_at -> BigInt,
         expires_at -> BigInt,
         ended_at -> Nullable<BigInt>,
+        request_key -> Nullable<Binary>,
+        request_digest -> Nullable<Binary>,
+        answer -> Nullable<Text>,
     }
 }
 
@@ -143,10 +146,7 @@ diesel::table! {
     spent_tokens (issuer, token_key) {
         issuer -> Text,
         token_key -> Binary,
-        request_key -> Binary,
-        request_digest -> Binary,
         session -> Text,
-        answer -> Text,
         keep_until -> BigInt,
     }
 }

@@ -142,7 +142,7 @@ impl NewSession {
     }
 }
 
-/// A row of the table, as read and as the batch writer inserts it.
+/// A row of the table, but for what repeats the answer.
 #[derive(Clone, Debug, Queryable, Insertable)]
 #[diesel(table_name = sessions, treat_none_as_default_value = false)]
 pub(crate) struct Row {
@@ -156,8 +156,47 @@ pub(crate) struct Row {
     pub(crate) ended_at: Option<i64>,
 }
 
+/// What repeats the answer that a session was opened by, for a caller who lost it. Nothing
+/// where the token may be used more than once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Queryable, Insertable)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false)]
+pub(crate) struct Repeat {
+    /// A digest of the caller's request key.
+    pub(crate) request_key: Option<Vec<u8>>,
+    /// A digest of what was asked for.
+    pub(crate) request_digest: Option<Vec<u8>>,
+    pub(crate) answer: Option<String>,
+}
+
+impl Repeat {
+    /// Whether both are of one request: same request key, same digest.
+    pub(crate) fn is_of_the_request_of(&self, other: &Self) -> bool {
+        self.request_key.is_some()
+            && self.request_key == other.request_key
+            && self.request_digest == other.request_digest
+    }
+}
+
+/// A row as the batch writer inserts it.
+#[derive(Clone, Debug, Insertable)]
+#[diesel(table_name = sessions)]
+pub(crate) struct NewRow {
+    #[diesel(embed)]
+    pub(crate) row: Row,
+    #[diesel(embed)]
+    pub(crate) repeat: Repeat,
+}
+
+/// The columns of a [`Row`].
+macro_rules! columns {
+    () => {{
+        use sessions::{ended_at, expires_at, id, issuer, opened_at, policies, subject, workload};
+        (id, issuer, subject, workload, policies, opened_at, expires_at, ended_at)
+    }};
+}
+
 async fn find(conn: &mut Conn, id: SessionId) -> Result<Option<StoredSession>, StoreError> {
-    let query = sessions::table.find(id.to_string());
+    let query = sessions::table.find(id.to_string()).select(columns!());
     let row = on_backend!(conn, |conn| query.first::<Row>(conn).await.optional())?;
     row.map(StoredSession::try_from).transpose()
 }
@@ -180,7 +219,8 @@ async fn list(
 ) -> Result<Vec<StoredSession>, StoreError> {
     let limit = i64::try_from(limit.min(LIST)).unwrap_or(0);
     let rows = on_backend!(conn, |conn, Db| {
-        let mut query = sessions::table.order(sessions::id).limit(limit).into_boxed::<Db>();
+        let query = sessions::table.order(sessions::id).limit(limit).select(columns!());
+        let mut query = query.into_boxed::<Db>();
         if let Some(moment) = filter.open_at {
             query = query.filter(sessions::ended_at.is_null());
             query = query.filter(sessions::expires_at.gt(moment.0));

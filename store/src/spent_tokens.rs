@@ -9,6 +9,7 @@ use diesel::sqlite::SqliteConnection;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::schema::{sessions, spent_tokens};
+use crate::sessions::Repeat;
 
 /// What a spent token is known by: issuer entry and token key.
 pub(crate) type Key = (String, Vec<u8>);
@@ -19,19 +20,23 @@ pub(crate) type Key = (String, Vec<u8>);
 pub(crate) struct Row {
     pub(crate) issuer: String,
     pub(crate) token_key: Vec<u8>,
-    pub(crate) request_key: Vec<u8>,
-    pub(crate) request_digest: Vec<u8>,
     pub(crate) session: String,
-    pub(crate) answer: String,
     pub(crate) keep_until: i64,
 }
 
-/// A spent token, and what became of the session opened with it: when it ended, when it
-/// expires. `None` when that session is no longer known.
+/// A spent token's session, and that session when it is still known.
 #[derive(Debug, Queryable)]
 pub(crate) struct Spent {
-    pub(crate) row: Row,
-    pub(crate) session: Option<(Option<i64>, i64)>,
+    pub(crate) id: String,
+    pub(crate) session: Option<SpentFor>,
+}
+
+/// What became of the session that a token was spent for.
+#[derive(Debug, Queryable)]
+pub(crate) struct SpentFor {
+    /// When it ended, and when it expires.
+    pub(crate) state: (Option<i64>, i64),
+    pub(crate) repeat: Repeat,
 }
 
 impl Row {
@@ -49,8 +54,12 @@ macro_rules! find {
             .filter(spent_tokens::issuer.eq(&$key.0))
             .filter(spent_tokens::token_key.eq(&$key.1))
             .select((
-                spent_tokens::all_columns,
-                (sessions::ended_at, sessions::expires_at).nullable(),
+                spent_tokens::session,
+                (
+                    (sessions::ended_at, sessions::expires_at),
+                    (sessions::request_key, sessions::request_digest, sessions::answer),
+                )
+                    .nullable(),
             ))
     };
 }

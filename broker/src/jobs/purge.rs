@@ -6,10 +6,11 @@ use crate::telemetry::Chain;
 
 /// Forget until nothing is left, in portions between which the writer serves others.
 pub async fn purge(writer: Writer) {
+    let mut from = None;
     loop {
-        match writer.purge(KEPT).await {
+        match writer.purge(KEPT, from).await {
             Ok(purged) if purged.is_empty() => return,
-            Ok(_) => {}
+            Ok(purged) => from = purged.next,
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), "old rows could not be forgotten");
                 return;

@@ -71,14 +71,11 @@ arrays! {
     /// Spend tokens; gives the keys of those that were not spent before.
     SpendTokens from &'a spent_tokens::Row, |row|;
     "INSERT INTO spent_tokens \
-     (issuer, token_key, request_key, request_digest, session, answer, keep_until)"
+     (issuer, token_key, session, keep_until)"
     (
         issuer: Text, &'a str = &row.issuer;
         token_key: Binary, &'a [u8] = &row.token_key;
-        request_key: Binary, &'a [u8] = &row.request_key;
-        request_digest: Binary, &'a [u8] = &row.request_digest;
         session: Text, &'a str = &row.session;
-        answer: Text, &'a str = &row.answer;
         keep_until: BigInt, i64 = row.keep_until;
     )
     "ON CONFLICT DO NOTHING RETURNING issuer, token_key"
@@ -90,17 +87,21 @@ impl Query for SpendTokens<'_> {
 
 arrays! {
     /// Open sessions.
-    InsertSessions from &'a sessions::Row, |row|;
+    InsertSessions from &'a sessions::NewRow, |new|;
     "INSERT INTO sessions \
-     (id, issuer, subject, workload, policies, opened_at, expires_at)"
+     (id, issuer, subject, workload, policies, opened_at, expires_at, request_key, \
+      request_digest, answer)"
     (
-        id: Text, &'a str = &row.id;
-        issuer: Text, &'a str = &row.issuer;
-        subject: Text, &'a str = &row.subject;
-        workload: Text, &'a str = &row.workload;
-        policies: Text, &'a str = &row.policies;
-        opened_at: BigInt, i64 = row.opened_at;
-        expires_at: BigInt, i64 = row.expires_at;
+        id: Text, &'a str = &new.row.id;
+        issuer: Text, &'a str = &new.row.issuer;
+        subject: Text, &'a str = &new.row.subject;
+        workload: Text, &'a str = &new.row.workload;
+        policies: Text, &'a str = &new.row.policies;
+        opened_at: BigInt, i64 = new.row.opened_at;
+        expires_at: BigInt, i64 = new.row.expires_at;
+        request_key: Nullable<Binary>, Option<&'a [u8]> = new.repeat.request_key.as_deref();
+        request_digest: Nullable<Binary>, Option<&'a [u8]> = new.repeat.request_digest.as_deref();
+        answer: Nullable<Text>, Option<&'a str> = new.repeat.answer.as_deref();
     )
     ""
 }

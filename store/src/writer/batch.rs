@@ -161,13 +161,13 @@ impl Batch {
     }
 
     /// The sessions to open, sorted by id.
-    pub(super) fn opened(&self) -> Vec<&sessions::Row> {
+    pub(super) fn opened(&self) -> Vec<&sessions::NewRow> {
         let opened = self.live().filter_map(|order| match &order.step {
             Step::Open(row) => Some(row),
             _ => None,
         });
         let mut opened: Vec<_> = opened.collect();
-        opened.sort_unstable_by_key(|row| &row.id);
+        opened.sort_unstable_by_key(|new| &new.row.id);
         opened
     }
 
@@ -243,16 +243,16 @@ impl Batch {
     fn spent_answer(&self, order: &Order, key: &Key) -> Result<Commit, StoreError> {
         // It was there when the insert met it; only a purge in between removes it, and what
         // is purged is long expired.
-        let (Some(spent), Some(mine)) = (self.spent.get(key), &order.spend) else {
+        let (Some(spent), Step::Open(mine)) = (self.spent.get(key), &order.step) else {
             return Err(StoreError::Invalid("a spent token is gone"));
         };
-        let row = &spent.row;
+        let session = spent.session.as_ref();
+        let repeat = session.map(|session| &session.repeat);
         Ok(Commit::Spent(SpentToken {
-            same_request: row.request_key == mine.request_key
-                && row.request_digest == mine.request_digest,
-            session: row.session.parse().map_err(StoreError::corrupt("a session's id"))?,
-            answer: row.answer.clone(),
-            session_ended: !spent.session.is_some_and(|state| is_open(&state, self.now)),
+            same_request: repeat.is_some_and(|repeat| repeat.is_of_the_request_of(&mine.repeat)),
+            session: spent.id.parse().map_err(StoreError::corrupt("a session's id"))?,
+            answer: repeat.and_then(|repeat| repeat.answer.clone()).unwrap_or_default(),
+            session_ended: !session.is_some_and(|session| is_open(&session.state, self.now)),
         }))
     }
 

@@ -3,10 +3,9 @@
 //! What needs no database is done here, on as many threads as there are callers, so that
 //! the one writer has little left to do.
 
-use segura_model::SessionId;
-
 use super::entry::{Entry, SessionStep, Spend, Tally};
 use crate::ledger::encoding::Prepared;
+use crate::sessions::NewRow;
 use crate::{StoreError, sessions, spent_tokens, text};
 
 /// The most records or tallies of one entry.
@@ -30,7 +29,7 @@ pub(super) enum Step {
     Check(String),
     End(String),
     None,
-    Open(sessions::Row),
+    Open(sessions::NewRow),
 }
 
 impl Order {
@@ -42,36 +41,43 @@ impl Order {
         for tally in &entry.tallies {
             text::line("a reason code", &tally.code)?;
         }
-        let (step, opened) = match entry.session {
-            SessionStep::Check(id) => (Step::Check(id.to_string()), None),
-            SessionStep::End(id) => (Step::End(id.to_string()), None),
-            SessionStep::None => (Step::None, None),
-            SessionStep::Open(session) => {
+        let (step, spend) = match (entry.session, entry.spend) {
+            (SessionStep::Open(session), spend) => {
                 session.check()?;
-                let id = session.id;
-                (Step::Open(session.into()), Some(id))
+                let row = sessions::Row::from(session);
+                let (repeat, spend) = spend.map(|spend| spent(spend, &row)).transpose()?.unzip();
+                (Step::Open(NewRow { row, repeat: repeat.unwrap_or_default() }), spend)
             }
+            (_, Some(_)) => return Err(StoreError::Invalid("who spends a token opens a session")),
+            (SessionStep::Check(id), None) => (Step::Check(id.to_string()), None),
+            (SessionStep::End(id), None) => (Step::End(id.to_string()), None),
+            (SessionStep::None, None) => (Step::None, None),
         };
         Ok(Self {
             decided_at: entry.decided_at.map(|number| number.0),
             step,
-            spend: entry.spend.map(|spend| spent_row(spend, opened)).transpose()?,
+            spend,
             records: entry.records.iter().map(Prepared::new).collect::<Result<_, _>>()?,
             tallies: entry.tallies,
         })
     }
 }
 
-fn spent_row(spend: Spend, session: Option<SessionId>) -> Result<spent_tokens::Row, StoreError> {
+fn spent(
+    spend: Spend,
+    session: &sessions::Row,
+) -> Result<(sessions::Repeat, spent_tokens::Row), StoreError> {
     text::document("what repeats an answer", &spend.answer, ANSWER)?;
-    let session = session.ok_or(StoreError::Invalid("who spends a token opens a session"))?;
-    Ok(spent_tokens::Row {
+    let repeat = sessions::Repeat {
+        request_key: Some(spend.request_key.to_vec()),
+        request_digest: Some(spend.request_digest.to_vec()),
+        answer: Some(spend.answer),
+    };
+    let token = spent_tokens::Row {
         issuer: spend.issuer.to_string(),
         token_key: spend.token_key.to_vec(),
-        request_key: spend.request_key.to_vec(),
-        request_digest: spend.request_digest.to_vec(),
-        session: session.to_string(),
-        answer: spend.answer,
+        session: session.id.clone(),
         keep_until: spend.keep_until.0,
-    })
+    };
+    Ok((repeat, token))
 }

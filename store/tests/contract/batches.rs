@@ -49,7 +49,7 @@ on_each_backend! {
         secrets::add(world, "db/other", 1).await;
         world.clock.advance(100);
         let forget = Retention { sessions: 10, changes: 10 };
-        world.writer.purge(forget).await.unwrap();
+        world.writer.purge(forget, None).await.unwrap();
         assert!(matches!(world.writer.submit(entry).await, Ok(Commit::Stale { .. })));
     }
 

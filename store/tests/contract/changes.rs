@@ -2,7 +2,8 @@
 
 use segura_model::Timestamp;
 use segura_store::{
-    Change, ChangeKind, ChangeNumber, Entry, Purged, Retention, SessionFilter, SessionStep, Tx,
+    Change, ChangeKind, ChangeNumber, DatabaseUrl, Entry, Purged, Retention, SessionFilter,
+    SessionStep, Tx,
 };
 
 use crate::on_each_backend;
@@ -59,7 +60,7 @@ on_each_backend! {
         world.writer.run(|tx| Box::pin(tx.meta_put("epoch", "1"))).await.unwrap();
         world.clock.advance(101);
         world.writer.run(|tx| Box::pin(tx.meta_put("epoch", "2"))).await.unwrap();
-        assert_eq!(world.writer.purge(KEEP).await.unwrap().changes, 1);
+        assert_eq!(world.writer.purge(KEEP, None).await.unwrap().changes, 1);
 
         assert!(!world.store.changes_since(start).await.unwrap().complete);
         let next = world.store.changes_since(ChangeNumber(start.0 + 1)).await.unwrap();
@@ -75,15 +76,47 @@ on_each_backend! {
         done(world.writer.submit(open).await);
 
         world.clock.advance(900);
-        let kept = world.writer.purge(KEEP).await.unwrap();
+        let kept = world.writer.purge(KEEP, None).await.unwrap();
         assert_eq!(kept, Purged::default(), "until {} it must be remembered", NOON.plus(900));
         world.clock.advance(1);
-        assert_eq!(world.writer.purge(KEEP).await.unwrap().spent_tokens, 1);
+        assert_eq!(world.writer.purge(KEEP, None).await.unwrap().spent_tokens, 1);
         assert!(world.store.session_find(id).await.unwrap().is_some());
         world.clock.advance(2700);
-        assert_eq!(world.writer.purge(KEEP).await.unwrap().sessions, 2);
-        assert!(world.writer.purge(KEEP).await.unwrap().is_empty());
+        assert_eq!(world.writer.purge(KEEP, None).await.unwrap().sessions, 2);
+        assert!(world.writer.purge(KEEP, None).await.unwrap().is_empty());
         assert!(world.verify().await.is_clean());
+    }
+
+    async fn a_sweep_comes_through_all_spent_tokens(world: &World) {
+        let key = match &world.url {
+            DatabaseUrl::Sqlite(_) => "CAST(printf('%08d', i) AS BLOB)",
+            DatabaseUrl::Postgres(_) => "convert_to(lpad(i::text, 8, '0'), 'UTF8')",
+        };
+        // Every other one is over.
+        let insert = format!(
+            "INSERT INTO spent_tokens (issuer, token_key, session, keep_until)
+             WITH RECURSIVE number(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM number WHERE i < 9999)
+             SELECT 'i' || (i % 3), {key}, '', {} + i % 2 FROM number",
+            NOON.0 - 1
+        );
+        world.sql(&insert).await;
+
+        let (mut forgotten, mut calls, mut from) = (0, 0, None);
+        loop {
+            let purged = world.writer.purge(KEEP, from).await.unwrap();
+            (forgotten, calls) = (forgotten + purged.spent_tokens, calls + 1);
+            if purged.is_empty() {
+                break;
+            }
+            from = purged.next;
+        }
+        assert_eq!(forgotten, 5000);
+        assert!(calls > 2, "in portions");
+        world.clock.advance(1);
+        let mut rest = world.writer.purge(KEEP, None).await.unwrap();
+        assert!(rest.spent_tokens > 0 && rest.next.is_some(), "{rest:?}");
+        rest = world.writer.purge(KEEP, rest.next).await.unwrap();
+        assert!(rest.spent_tokens > 0 && rest.next.is_none(), "{rest:?}");
     }
 
     async fn sessions_are_listed_by_age(world: &World) {

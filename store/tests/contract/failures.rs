@@ -157,8 +157,8 @@ async fn a_deadlock_is_not_an_error() {
     other.batch_execute("SET deadlock_timeout = '1h'").await.unwrap();
     let spend = |token: u8| {
         format!(
-            "INSERT INTO spent_tokens (issuer, token_key, request_key, request_digest, session, \
-             answer, keep_until) VALUES ('github', '\\x{}', '', '', '', '', 0)",
+            "INSERT INTO spent_tokens (issuer, token_key, session, keep_until) \
+             VALUES ('github', '\\x{}', '', 0)",
             format!("{token:02x}").repeat(32)
         )
     };

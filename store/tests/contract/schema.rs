@@ -5,16 +5,19 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use segura_model::SecretText;
-use segura_store::{DatabaseUrl, OpenMode, Store, StoreError, Writer};
+use segura_store::{Commit, DatabaseUrl, OpenMode, Store, StoreError, Writer};
 
 use crate::on_each_backend;
-use crate::world::{World, connect, make_schema, open, options, schema_url, writer_options};
+use crate::world::{
+    World, connect, delivery, done, make_schema, open, options, schema_url, writer_options,
+};
 
 /// The newest first.
-const DOWN: [(&str, [&str; 2]); 2] = [
+const DOWN: [(&str, [&str; 3]); 2] = [
     (
         "sqlite",
         [
+            include_str!("../../migrations/sqlite/0003_slim_spent_tokens/down.sql"),
             include_str!("../../migrations/sqlite/0002_row_macs/down.sql"),
             include_str!("../../migrations/sqlite/0001_spine/down.sql"),
         ],
@@ -22,11 +25,20 @@ const DOWN: [(&str, [&str; 2]); 2] = [
     (
         "postgres",
         [
+            include_str!("../../migrations/postgres/0003_slim_spent_tokens/down.sql"),
             include_str!("../../migrations/postgres/0002_row_macs/down.sql"),
             include_str!("../../migrations/postgres/0001_spine/down.sql"),
         ],
     ),
 ];
+
+fn down(url: &DatabaseUrl) -> [&'static str; 3] {
+    let folder = match url {
+        DatabaseUrl::Sqlite(_) => "sqlite",
+        DatabaseUrl::Postgres(_) => "postgres",
+    };
+    DOWN.iter().find(|(name, _)| *name == folder).unwrap().1
+}
 
 on_each_backend! {
     async fn a_newer_schema_is_refused(world: &World) {
@@ -56,13 +68,20 @@ on_each_backend! {
         assert!(matches!(second.map(drop), Err(StoreError::Invalid(_))));
     }
 
+    async fn a_token_that_was_spent_before_the_migration_stays_spent(world: &World) {
+        done(world.writer.submit(delivery(1, 1)).await);
+        let before = world.writer.submit(delivery(1, 1)).await.unwrap();
+        assert!(matches!(&before, Commit::Spent(spent) if spent.same_request), "{before:?}");
+        world.sql(down(&world.url)[0]).await;
+        world.sql("DELETE FROM schema_migrations WHERE name = '0003_slim_spent_tokens'").await;
+        world.store.migrate().await.unwrap();
+        assert_eq!(world.writer.submit(delivery(1, 1)).await.unwrap(), before);
+        let other = world.writer.submit(delivery(1, 2)).await.unwrap();
+        assert!(matches!(&other, Commit::Spent(spent) if !spent.same_request), "{other:?}");
+    }
+
     async fn down_undoes_up(world: &World) {
-        let folder = match &world.url {
-            DatabaseUrl::Sqlite(_) => "sqlite",
-            DatabaseUrl::Postgres(_) => "postgres",
-        };
-        let down = DOWN.iter().find(|(name, _)| *name == folder).unwrap().1;
-        for sql in down {
+        for sql in down(&world.url) {
             world.sql(sql).await;
         }
         world.sql("DELETE FROM schema_migrations").await;
