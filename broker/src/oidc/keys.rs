@@ -239,10 +239,14 @@ impl Inner {
 
     async fn run(self: Arc<Self>, slot: Arc<Slot>) -> RefreshResult {
         let _running = Running(&slot);
-        if slot.kept.load().is_none()
-            && let Some(kept) = self.take_from_shelf(&slot).await
-        {
-            return Ok(kept);
+        let shelved = match slot.kept.load_full() {
+            Some(_) => None,
+            None => self.take_from_shelf(&slot).await,
+        };
+        if let Some(kept) = shelved.as_ref().filter(|kept| self.clock.now() < kept.refresh_at) {
+            locked(&slot.state).pace.give_back();
+            slot.kept.store(Some(kept.clone()));
+            return Ok(kept.clone());
         }
         match self.ask(&slot.entry).await {
             Ok((document, kept)) => {
@@ -256,7 +260,10 @@ impl Inner {
                 let error = Arc::new(error);
                 log_failure(&error);
                 locked(&slot.state).last_error = Some(error.clone());
-                Err(error)
+                // Keys that are due may have been withdrawn while nobody looked: they serve
+                // only where the issuer does not answer.
+                slot.kept.store(slot.kept.load_full().or_else(|| shelved.clone()));
+                shelved.ok_or(error)
             }
         }
     }
@@ -316,10 +323,7 @@ impl Inner {
         let fetched = Fetched { body: shelved.document.clone().into_bytes(), max_age: None };
         discovery::check_mark(&fetched.body, self.dev).ok()?;
         let kept = Arc::new(read(&fetched, shelved.fetched_at, entry).ok()?);
-        slot.kept.store(Some(kept.clone()));
-        let mut state = locked(&slot.state);
-        state.shelved = Some((shelved.document, shelved.fetched_at));
-        state.pace.give_back();
+        locked(&slot.state).shelved = Some((shelved.document, shelved.fetched_at));
         Some(kept)
     }
 

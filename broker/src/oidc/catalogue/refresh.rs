@@ -168,6 +168,19 @@ async fn a_rotation_while_the_server_was_down_is_found() {
 }
 
 #[tokio::test]
+async fn a_key_withdrawn_while_the_server_was_down_serves_nobody() {
+    let world = World::new();
+    world.verify(&world.key.sign(&fresh(&world))).await.unwrap();
+    let next = TestKey::make("key-2");
+    world.issuer.publishes_keys(&[next.jwk()]);
+    world.clock.advance(5 * 3600);
+    let world = world.restarted();
+    let stolen = world.key.sign(&fresh(&world));
+    let (one, two) = tokio::join!(world.refusal(&stolen), world.refusal(&stolen));
+    assert_eq!([one, two], ["token-key"; 2]);
+}
+
+#[tokio::test]
 async fn an_answer_without_good_keys_replaces_nothing() {
     let world = World::new();
     world.verify(&world.key.sign(&fresh(&world))).await.unwrap();
