@@ -29,6 +29,8 @@ pub struct Verified {
     pub workload: Arc<Workload>,
     /// Under which key the token is spent (design, decision 3).
     pub replay_key: [u8; 32],
+    /// A digest of what was signed: tokens that share a `jti` may differ in all else.
+    pub token_digest: [u8; 32],
     /// The entry that vouches for it.
     pub entry: Arc<IssuerEntry>,
     /// Until when the token must stay spent: beyond the last moment it verifies.
@@ -92,6 +94,7 @@ impl Verifier {
         let workload = Workload::from_claims(entry, enrolled.preset, audience, opened.claims)?;
         Ok(Verified {
             replay_key: replay::replay_key(&entry.id, token_id, signing_input),
+            token_digest: replay::digest(&["segura/token/1", signing_input]),
             keep_until: replay::keep_until(standard.expires_at),
             workload: Arc::new(workload),
             entry: entry.clone(),

@@ -8,6 +8,7 @@
 
 mod earlier;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use segura_model::api::{SecretFault, SecretFaultKind};
 use segura_model::audit::{self, Actor, Event, Record};
 use segura_model::policy::{Decision, NotGranted, Outcome, evaluate};
@@ -232,7 +233,7 @@ impl Attempt<'_> {
     }
 
     fn entry(&self, session: &Session, secrets: &[OpenedSecret], repeated: Repeated) -> Entry {
-        let Verified { entry, replay_key, keep_until, .. } = &self.verified;
+        let Verified { entry, replay_key, keep_until, token_digest, .. } = &self.verified;
         let step = match repeated {
             Repeated::No => SessionStep::Open(session.row()),
             Repeated::Yes => SessionStep::Check(session.id),
@@ -242,7 +243,7 @@ impl Attempt<'_> {
             issuer: entry.id.clone(),
             token_key: *replay_key,
             request_key: self.ask.request_key,
-            request_digest: self.ask.request_digest,
+            request_digest: asked_with(&self.ask.request_digest, token_digest),
             keep_until: *keep_until,
             answer: Earlier::of(session, secrets).to_text(),
         });
@@ -355,4 +356,14 @@ fn replayed(spent_for: SessionId) -> Verdict {
         spent_for: Some(spent_for),
         blame: Blame::Request,
     }
+}
+/// A digest of what is asked for and of the token it is asked with: a second token with the
+/// `jti` of a spent one gets none of its answers.
+fn asked_with(request: &[u8; 32], token: &[u8; 32]) -> [u8; 32] {
+    let mut hash = Context::new(&SHA256);
+    hash.update(request);
+    hash.update(token);
+    let mut digest = [0; 32];
+    digest.copy_from_slice(hash.finish().as_ref());
+    digest
 }

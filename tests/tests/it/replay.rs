@@ -61,6 +61,22 @@ on_each_database! {
 }
 
 on_each_database! {
+    async fn another_token_with_the_same_jti_gets_no_lost_answer(database: Database) {
+        let (world, issuer) = github_world(database).await;
+        let (mut claims, key) = (claims(), request_key());
+        claims["jti"] = json!("used twice");
+        let first =
+            world.deliver_with_key(0, &issuer.token(&claims), &key, &["db/prod/password"]).await;
+        assert_eq!(first.status, 200, "{first:?}");
+
+        claims["run_id"] = json!("another run");
+        let second =
+            world.deliver_with_key(0, &issuer.token(&claims), &key, &["db/prod/password"]).await;
+        assert_eq!((second.status, second.code()), (409, "token-replayed"), "{second:?}");
+    }
+}
+
+on_each_database! {
     async fn a_spent_token_stays_spent_through_a_restart(database: Database) {
         let (mut world, issuer) = github_world(database).await;
         let token = issuer.token(&claims());
