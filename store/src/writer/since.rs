@@ -1,7 +1,8 @@
 //! What changed since a decision was made, and whether it is the decision's affair.
 //!
 //! A change of trust is everybody's affair: what was decided before it is decided anew. A
-//! change of a secret is the affair of those whose records name that secret. Without the
+//! change of a secret is the affair of those whose records name that secret, and a new
+//! certificate of the server is nobody's. Without the
 //! difference, whoever may write secrets could keep every job waiting by writing one
 //! nobody asks for, again and again (ADR 0014).
 
@@ -75,7 +76,7 @@ impl Since {
             told = number;
             if kind == ChangeKind::Secret.as_str() {
                 since.secrets.insert(key, number);
-            } else {
+            } else if kind != ChangeKind::Certificate.as_str() {
                 since.everybody = number;
             }
         }

@@ -2,7 +2,10 @@
 
 use segura_model::SessionId;
 use segura_store::ledger::LedgerFilter;
-use segura_store::{ChangeNumber, Commit, Entry, Retention, SessionStep, StoreError, Tx};
+use segura_store::{
+    Certificate, CertificateRole, ChangeNumber, Commit, Entry, Retention, SessionStep, StoreError,
+    Tx,
+};
 
 use crate::world::{Chance, NOON, QUEUE, World, delivery, done, new_session, read_record, send};
 use crate::{on_each_backend, secrets};
@@ -40,6 +43,23 @@ on_each_backend! {
         secrets::add(world, "db/prod", 1).await;
         secrets::add(world, "db/other", 4).await;
         assert!(matches!(world.writer.submit(later).await, Ok(Commit::Stale { .. })));
+    }
+
+    async fn a_new_certificate_concerns_nobody(world: &World) {
+        let decided_at = world.store.change_number().await.unwrap();
+        let entry = Entry { decided_at: Some(decided_at), records: vec![read_record()], ..Entry::default() };
+        let leaf = Certificate {
+            role: CertificateRole::Leaf,
+            made_at: NOON,
+            pem: "pem".to_owned(),
+            sealed_key: vec![1],
+            expires_at: NOON.plus(1),
+        };
+        world.writer.run(move |tx| Box::pin(async move { tx.certificate_add(&leaf).await })).await.unwrap();
+        assert!(world.store.change_number().await.unwrap() > decided_at);
+        done(world.writer.submit(entry.clone()).await);
+        world.writer.run(|tx| Box::pin(tx.meta_put("epoch", "1"))).await.unwrap();
+        assert!(matches!(world.writer.submit(entry).await, Ok(Commit::Stale { .. })));
     }
 
     async fn a_feed_that_does_not_tell_all_concerns_everybody(world: &World) {
