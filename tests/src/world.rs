@@ -209,9 +209,14 @@ impl World {
 
     /// A command of `segura` as the administrator, against the first server.
     pub fn admin(&self, arguments: &[&str]) -> Command {
+        self.admin_at(&self.url(), arguments)
+    }
+
+    /// The same, against what is, or was, at this URL.
+    pub fn admin_at(&self, url: &str, arguments: &[&str]) -> Command {
         let mut command = segura();
         command
-            .env("SEGURA_URL", self.url())
+            .env("SEGURA_URL", url)
             .env("SEGURA_CA_CERT", self.authority())
             .env("SEGURA_TOKEN_FILE", self.credential())
             .args(arguments);
