@@ -81,6 +81,27 @@ impl Tx {
         self.raise(ChangeKind::Certificate, certificate.role.as_str());
         Ok(())
     }
+
+    /// Delete all but the newest `keep` certificates of a role, which nobody reads any more;
+    /// gives how many. That the newest is the newest does not change, so no number is raised.
+    pub async fn certificate_trim(
+        &mut self,
+        role: CertificateRole,
+        keep: u32,
+    ) -> Result<usize, StoreError> {
+        let of_role = certificates::role.eq(role.as_str());
+        let newest_to_go = certificates::table
+            .filter(of_role)
+            .order(certificates::made_at.desc())
+            .offset(keep.into())
+            .select(certificates::made_at);
+        let newest_to_go: Option<i64> =
+            on_backend!(self.conn(), |conn| newest_to_go.first(conn).await.optional())?;
+        let Some(newest_to_go) = newest_to_go else { return Ok(0) };
+        let gone = diesel::delete(certificates::table)
+            .filter(of_role.and(certificates::made_at.le(newest_to_go)));
+        Ok(on_backend!(self.conn(), |conn| gone.execute(conn).await)?)
+    }
 }
 
 impl CertificateRole {

@@ -21,6 +21,11 @@ pub fn unsigned(claims: &Value) -> String {
     format!("{}.{}.", encode(header.to_string()), encode(claims.to_string()))
 }
 
+/// `alg: none`, with a signature that is none.
+pub fn unsigned_with_junk(claims: &Value) -> String {
+    format!("{}{}", unsigned(claims), encode([0x5A; 256]))
+}
+
 /// The signature of `token` under other claims.
 pub fn edited(token: &str, edit: impl FnOnce(&mut Value)) -> String {
     let parts: Vec<&str> = token.split('.').collect();

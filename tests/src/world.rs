@@ -209,9 +209,14 @@ impl World {
 
     /// A command of `segura` as the administrator, against the first server.
     pub fn admin(&self, arguments: &[&str]) -> Command {
+        self.admin_at(&self.url(), arguments)
+    }
+
+    /// The same, against what is, or was, at this URL.
+    pub fn admin_at(&self, url: &str, arguments: &[&str]) -> Command {
         let mut command = segura();
         command
-            .env("SEGURA_URL", self.url())
+            .env("SEGURA_URL", url)
             .env("SEGURA_CA_CERT", self.authority())
             .env("SEGURA_TOKEN_FILE", self.credential())
             .args(arguments);
@@ -265,6 +270,14 @@ impl World {
         self.deliver_with_key(0, token, &request_key(), secrets).await
     }
 
+    /// Ask the first server for secrets with this token, as the client of this address. The
+    /// server must trust loopback as a proxy.
+    pub async fn deliver_from(&self, client: &str, token: &str, secrets: &[&str]) -> Answer {
+        let body = json!({"token": token, "request_key": request_key(), "secrets": secrets});
+        let url = format!("{}/api/v2/deliveries", self.url());
+        Answer::of(self.client.post(url).header("x-forwarded-for", client).json(&body)).await
+    }
+
     /// Ask a server for secrets with this token and request key.
     pub async fn deliver_with_key(
         &self,
@@ -284,6 +297,20 @@ impl World {
         arguments.extend(filters);
         let run = self.administer(&arguments);
         run.json()["records"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The one record that an answer's `denial` opens: refused, with this code.
+    ///
+    /// # Panics
+    /// When the ledger has none, or another.
+    pub fn refusal(&self, answer: &Answer, code: &str) -> Value {
+        let denial = answer.body["denial"].as_str().expect("an id to open");
+        let rows = self.ledger(&["--denial", denial]);
+        let [row] = &rows[..] else { panic!("{denial} opens {} records: {rows:?}", rows.len()) };
+        assert_eq!((&row["event"], &row["outcome"]), (&json!("refusal"), &json!("refused")));
+        let record = &row["record"];
+        assert_eq!((&record["denial"], &record["code"]), (&json!(denial), &json!(code)), "{row}");
+        record.clone()
     }
 
     fn trust_authority(&mut self) {

@@ -77,6 +77,23 @@ impl CertificateAuthority {
         }
     }
 
+    /// These names, and of a leaf's those that this authority may sign for too, as far as
+    /// there is room: what nodes that are called by different names can all show.
+    pub fn widen(
+        &self,
+        names: &CertificateNames,
+        leaf: &Leaf,
+    ) -> Result<CertificateNames, AuthorityError> {
+        let mut wide = names.clone();
+        for name in CertificateNames::of_certificate(&leaf.pair.der)? {
+            let Ok(one) = CertificateNames::parse([name]) else { continue };
+            if constraints::first_outside(&self.pair.der, &one)?.is_none() {
+                wide.take(one);
+            }
+        }
+        Ok(wide)
+    }
+
     fn sign(
         &self,
         names: &CertificateNames,

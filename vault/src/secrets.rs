@@ -189,6 +189,12 @@ impl Secrets {
         self.ready(stored.map(SealedSecret::new)).await
     }
 
+    /// Whether the wrapping key of a secret is kept, so that it opens as well later: one
+    /// that is sealed under a generation which this node has not learned of yet is not.
+    pub fn has_key_of(&self, secret: &SealedSecret) -> bool {
+        secret.sealed().is_none_or(|sealed| self.envelopes.has_kek(sealed.kek))
+    }
+
     /// Open a sealed secret, unless its time is over.
     ///
     /// Does no I/O: `current` and `version` have seen to its wrapping key.
@@ -235,8 +241,7 @@ impl Secrets {
         &self,
         secret: Option<SealedSecret>,
     ) -> Result<Option<SealedSecret>, SecretsError> {
-        let kek = secret.as_ref().and_then(SealedSecret::sealed).map(|sealed| sealed.kek);
-        if kek.is_some_and(|kek| !self.envelopes.has_kek(kek)) {
+        if secret.as_ref().is_some_and(|secret| !self.has_key_of(secret)) {
             self.load_keks().await?;
         }
         Ok(secret)

@@ -38,6 +38,18 @@ pub(super) enum Origin {
     Flag,
 }
 
+impl Origin {
+    /// How high it stands: a value of a higher one is taken in place of one of a lower.
+    pub(super) const fn rank(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::File(_) => 1,
+            Self::Environment(_) => 2,
+            Self::Flag => 3,
+        }
+    }
+}
+
 /// Collect the file, the environment and the flags; `None` when the file cannot be read.
 pub(super) fn gather(
     file: Option<&Path>,

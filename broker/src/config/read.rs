@@ -1,5 +1,6 @@
 //! From raw values to typed ones; every problem is collected.
 
+mod database;
 mod telemetry;
 
 use std::fmt::Display;
@@ -8,16 +9,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use segura_model::SecretText;
 use segura_model::duration::Seconds;
-use segura_model::{SecretBytes, SecretText};
-use segura_store::{DatabaseUrl, STRAY_AT, has_stray_at};
-use url::Url;
 
 use super::gather::{Origin, Setting, Settings, Value};
-use super::guard::{GuardSource, read_private};
+use super::guard::GuardSource;
 use super::keys::{self, Form, Key, UNDERSTOOD};
 use super::problem::Problem;
-use super::source::SettingSource;
 use super::{Config, Limits, Server, Tls};
 use crate::net::IssuerFiles;
 
@@ -129,46 +127,6 @@ impl Reader<'_> {
         }
     }
 
-    fn database(&mut self, server: &Server) -> Option<DatabaseUrl> {
-        let text = self.text("database", "url").unwrap_or_default();
-        if text.is_empty() {
-            return Some(DatabaseUrl::Sqlite(server.data_dir.join(DATABASE_FILE)));
-        }
-        let expected = "expected postgres://user@host/name; without it the database is a file \
-                        under `server.data_dir`";
-        if POSTGRES.iter().any(|scheme| text.starts_with(scheme)) && has_stray_at(&text) {
-            return self.problem("database", "url", STRAY_AT);
-        }
-        let url = Url::parse(&text).ok().filter(|url| POSTGRES.contains(&url.scheme()));
-        let Some(mut url) = url else {
-            return self.problem("database", "url", expected);
-        };
-        let inline =
-            url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password");
-        let from_env = matches!(self.origin("database", "url"), Some(Origin::Environment(_)));
-        if inline && !from_env {
-            let message = "a password is never written here: put it into a file and name that as \
-                           `database.password_file`, or set SEGURA_DATABASE__PASSWORD";
-            return self.problem("database", "url", message);
-        }
-        if let Some(password) = self.secret("database", "password", "password_file").ok()? {
-            // EXPOSE: it becomes part of the connection's address, which is a secret itself.
-            if url.set_password(Some(password.expose())).is_err() {
-                return self.problem("database", "url", expected);
-            }
-        }
-        Some(DatabaseUrl::Postgres(SecretText::new(String::from(url))))
-    }
-
-    fn database_setting(&self, database: Option<&DatabaseUrl>) -> SettingSource {
-        let (section, name, setting) = match database {
-            Some(DatabaseUrl::Postgres(_)) => ("database", "url", "database.url"),
-            Some(DatabaseUrl::Sqlite(_)) | None => ("server", "data_dir", "server.data_dir"),
-        };
-        let origin = self.origin(section, name).cloned();
-        SettingSource::new(setting, origin.unwrap_or(Origin::Default))
-    }
-
     fn guard(&mut self) -> Option<GuardSource> {
         let key_file = self.path("guard", "key_file");
         let passphrase_file = self.path("guard", "passphrase_file");
@@ -237,27 +195,6 @@ impl Reader<'_> {
                 self.problem::<()>(section, name, message);
             }
         }
-    }
-
-    /// A secret from the environment or from its file, if there is one.
-    fn secret(
-        &mut self,
-        section: &'static str,
-        name: &'static str,
-        file_key: &'static str,
-    ) -> Result<Option<SecretText>, Noted> {
-        if let Some(text) = self.text(section, name).filter(|text| !text.is_empty()) {
-            return Ok(Some(SecretText::new(text)));
-        }
-        let Some(path) = self.path(section, file_key) else { return Ok(None) };
-        let message = match read_private(&path).map(SecretBytes::into_text) {
-            // EXPOSE: without its line end, into another box.
-            Ok(Some(text)) => return Ok(Some(SecretText::new(text.expose().trim_end()))),
-            Ok(None) => "the file does not hold text".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        self.problem::<()>(section, file_key, message);
-        Err(Noted)
     }
 
     fn address(&mut self, name: &'static str) -> Option<SocketAddr> {
@@ -375,8 +312,5 @@ impl Reader<'_> {
     }
 }
 
-const POSTGRES: [&str; 2] = ["postgres", "postgresql"];
-/// The embedded database, under the data directory.
-const DATABASE_FILE: &str = "segura.db";
 /// Where issuer entries may name files when nothing is said, under the data directory.
 const ISSUER_FILES: &str = "issuers";

@@ -10,12 +10,12 @@
 pub mod error;
 pub mod extract;
 pub mod gate;
-pub mod guard;
 pub mod health;
 pub mod idle;
 pub mod limits;
 pub mod metrics;
 pub mod openapi;
+pub mod permit;
 pub mod phase;
 pub mod request;
 pub mod routes;

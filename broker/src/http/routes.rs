@@ -16,8 +16,9 @@ use actix_web::{Resource, web};
 use segura_vault::SESSION_TOKEN_PREFIX;
 
 use crate::http::gate::Line;
-use crate::http::guard;
-use crate::http::{audit, deliveries, oauth2, operators, secrets, sessions, sys, trust, whoami};
+use crate::http::{
+    audit, deliveries, oauth2, operators, permit, secrets, sessions, sys, trust, whoami,
+};
 use crate::service::access::Permission;
 
 /// Who may call a route.
@@ -137,7 +138,7 @@ fn resource(path: &'static str) -> Resource {
         let bare = (route.to)().method(route.method.clone());
         resource.route(match route.access {
             Access::Presented | Access::Public => bare,
-            access => bare.wrap(from_fn(move |request, next| guard::check(access, request, next))),
+            access => bare.wrap(from_fn(move |request, next| permit::check(access, request, next))),
         })
     })
 }

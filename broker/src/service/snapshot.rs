@@ -183,7 +183,8 @@ impl Snapshots {
             return Ok(vault.version(path, version).await?.map(Arc::new));
         }
         let Some(secret) = vault.current(path).await?.map(Arc::new) else { return Ok(None) };
-        if let Some(ticket) = ticket {
+        // What is found in memory is not seen to again, so that its wrapping key must be kept.
+        if let Some(ticket) = ticket.filter(|_| vault.has_key_of(&secret)) {
             self.envelopes.put(ticket, path.clone(), Arc::clone(&secret));
         }
         Ok(Some(secret))

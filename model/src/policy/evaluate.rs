@@ -85,7 +85,7 @@ pub fn evaluate(
     Decision { outcomes, policies_used, session_seconds, anchored }
 }
 
-/// Decide one read of an open session: by today's policies, as at the exchange.
+/// Whether one path is given, for the tests of presets: the broker asks [`evaluate`].
 pub fn may_read(
     set: &PolicySet,
     workload: &Workload,

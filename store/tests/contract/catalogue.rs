@@ -305,6 +305,24 @@ on_each_backend! {
         assert_eq!(newest, Some(leaf(2)));
         let none = world.store.certificate_newest(CertificateRole::Authority).await.unwrap();
         assert_eq!(none, None);
+        let trimmed = world.writer.run(move |tx: &mut Tx| {
+            Box::pin(async move {
+                let other = Certificate { role: CertificateRole::Authority, ..leaf(0) };
+                tx.certificate_add(&other).await?;
+                tx.certificate_add(&leaf(3)).await?;
+                let trim = [3, 2, 2].map(|keep| (CertificateRole::Leaf, keep));
+                let mut gone = Vec::new();
+                for (role, keep) in trim {
+                    gone.push(tx.certificate_trim(role, keep).await?);
+                }
+                Ok::<_, StoreError>(gone)
+            })
+        });
+        assert_eq!(trimmed.await.unwrap(), [0, 1, 0]);
+        let newest = world.store.certificate_newest(CertificateRole::Leaf).await.unwrap();
+        assert_eq!(newest, Some(leaf(3)));
+        let other = world.store.certificate_newest(CertificateRole::Authority).await.unwrap();
+        assert!(other.is_some(), "of another role");
     }
 
     async fn a_reader_reads_and_does_not_write(world: &World) {

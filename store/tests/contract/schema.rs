@@ -133,10 +133,15 @@ async fn two_servers_migrate_a_new_database_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_databases_have_the_same_tables_columns_and_keys() {
+async fn both_databases_have_the_same_tables_columns_keys_checks_and_defaults() {
     let (sqlite, postgres) = (World::sqlite().await, World::postgres().await);
-    let (left, right) = (sqlite_shape(&sqlite), postgres_shape(&postgres).await);
-    assert!(left.len() > 80, "the shape of the schema was not read: {left:?}");
+    let (left, right) = (sqlite_shape(&sqlite, &postgres).await, postgres_shape(&postgres).await);
+    for (kind, least) in
+        [("column", 80), ("unique", 15), ("foreign", 2), ("check", 4), ("default", 5)]
+    {
+        let count = left.iter().filter(|line| line.starts_with(kind)).count();
+        assert!(count >= least, "{count} of `{kind}`: the shape was not read: {left:?}");
+    }
     let only =
         |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>();
     assert!(only(&left, &right).is_empty(), "only on SQLite: {:#?}", only(&left, &right));
@@ -151,8 +156,9 @@ struct Line {
     line: String,
 }
 
-/// Columns, unique keys, foreign keys and indexes, a line each.
-fn sqlite_shape(world: &World) -> BTreeSet<String> {
+/// Columns, unique keys, foreign keys, indexes, checks and defaults, a line each. Checks are
+/// in the words of the other database.
+async fn sqlite_shape(world: &World, postgres: &World) -> BTreeSet<String> {
     let DatabaseUrl::Sqlite(path) = &world.url else { unreachable!() };
     let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     let columns = "
@@ -168,13 +174,76 @@ fn sqlite_shape(world: &World) -> BTreeSet<String> {
         SELECT 'foreign ' || t.name || ' (' || f.\"from\" || ') to ' || f.\"table\" || ' ('
             || f.\"to\" || ')' AS line
         FROM sqlite_master t JOIN pragma_foreign_key_list(t.name) f WHERE t.type = 'table'";
+    // The value, not how it is written.
+    let defaults = "
+        SELECT 'SELECT ''default ' || t.name || '.' || c.name || ' '' || '
+            || CASE c.type WHEN 'BLOB' THEN 'lower(hex(' ELSE 'CAST((' END || c.dflt_value
+            || CASE c.type WHEN 'BLOB' THEN '))' ELSE ') AS TEXT)' END || ' AS line' AS line
+        FROM sqlite_master t JOIN pragma_table_info(t.name) c
+        WHERE t.type = 'table' AND c.dflt_value IS NOT NULL";
+    let mut lines = |sql: &str| {
+        let rows = diesel::sql_query(sql).load::<Line>(&mut conn).unwrap();
+        rows.into_iter().map(|row| row.line).collect::<Vec<_>>()
+    };
     // `BIGINT PRIMARY KEY` and the like is an index in SQLite too.
-    [columns, keys, foreign]
-        .into_iter()
-        .flat_map(|sql| diesel::sql_query(sql).load::<Line>(&mut conn).unwrap())
-        .map(|line| line.line)
-        .filter(|line| !line.contains("schema_migrations"))
-        .collect()
+    let mut shape: BTreeSet<String> =
+        [columns, keys, foreign].into_iter().flat_map(&mut lines).collect();
+    shape.extend(lines(defaults).iter().flat_map(|sql| lines(sql)));
+    let tables = lines("SELECT name AS line FROM sqlite_master WHERE type = 'table'");
+    for table in tables {
+        let sql = lines(&format!("SELECT sql AS line FROM sqlite_master WHERE name = '{table}'"));
+        for check in checks(&sql[0]) {
+            shape.insert(check_as_postgres(postgres, &table, &check).await);
+        }
+    }
+    shape.into_iter().filter(|line| !line.contains("schema_migrations")).collect()
+}
+
+/// The conditions of the CHECKs in a `CREATE TABLE`, which is all that SQLite keeps of them.
+fn checks(sql: &str) -> Vec<String> {
+    let code: Vec<&str> = sql.lines().map(|line| line.split("--").next().unwrap()).collect();
+    let code = code.join(" ");
+    let mut found = Vec::new();
+    for (at, word) in code.match_indices("CHECK") {
+        let is_word =
+            !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+        let rest = code[at + word.len()..].trim_start();
+        if is_word && rest.starts_with('(') {
+            found.push(rest[1..closing(rest)].to_owned());
+        }
+    }
+    found
+}
+
+/// Where the bracket closes that this begins with; those in quotes do not count.
+fn closing(text: &str) -> usize {
+    let (mut depth, mut quoted) = (0, false);
+    for (at, character) in text.char_indices() {
+        match character {
+            '\'' => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    panic!("a bracket is not closed: {text}")
+}
+
+/// A condition as PostgreSQL writes it down: on a table with the columns of its own.
+async fn check_as_postgres(world: &World, table: &str, condition: &str) -> String {
+    let DatabaseUrl::Postgres(url) = &world.url else { unreachable!() };
+    let client = connect(url.expose()).await;
+    let probe = format!(
+        "CREATE TEMP TABLE probe (LIKE {table}); ALTER TABLE probe ADD CHECK ({condition})"
+    );
+    client.batch_execute(&probe).await.unwrap();
+    let written = "SELECT pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE conrelid = 'probe'::regclass AND contype = 'c'";
+    let row = client.query_one(written, &[]).await.unwrap();
+    format!("check {table} {}", row.get::<_, String>(0))
 }
 
 async fn postgres_shape(world: &World) -> BTreeSet<String> {
@@ -199,10 +268,26 @@ async fn postgres_shape(world: &World) -> BTreeSet<String> {
         JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
         JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = c.confkey[1]
         WHERE c.contype = 'f' AND c.connamespace = current_schema()::regnamespace";
-    let mut shape = BTreeSet::new();
-    for sql in [columns, keys, foreign] {
+    let checks = "
+        SELECT 'check ' || conrelid::regclass || ' ' || pg_get_constraintdef(oid)
+        FROM pg_constraint
+        WHERE contype = 'c' AND connamespace = current_schema()::regnamespace";
+    let defaults = "
+        SELECT 'SELECT ''default ' || table_name || '.' || column_name || ' '' || '
+            || CASE data_type WHEN 'bytea' THEN 'encode(' || column_default || ', ''hex'')'
+                ELSE '(' || column_default || ')::text' END
+        FROM information_schema.columns
+        WHERE table_schema = current_schema() AND column_default IS NOT NULL";
+    let lines = async |sql: &str| {
         let rows = client.query(sql, &[]).await.unwrap();
-        shape.extend(rows.into_iter().map(|row| row.get::<_, String>(0)));
+        rows.into_iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>()
+    };
+    let mut shape = BTreeSet::new();
+    for sql in [columns, keys, foreign, checks] {
+        shape.extend(lines(sql).await);
+    }
+    for sql in lines(defaults).await {
+        shape.extend(lines(&sql).await);
     }
     shape.into_iter().filter(|line| !line.contains("schema_migrations")).collect()
 }

@@ -1,44 +1,45 @@
 //! What is refused, each from outside and each in the ledger.
 
 use acceptance::world::{Answer, text};
-use acceptance::{TokenIssuer, World, attack, on_each_database};
+use acceptance::{Database, TokenIssuer, World, attack, on_each_database};
 use segura_model::{Algorithm, Clock, SystemClock};
 use segura_plugins::sample;
 use serde_json::{Value, json};
 
 use crate::main_job::{claims, github_world};
 
-/// The refusals of the ledger, whole ones and summaries, that have this code.
-fn recorded(world: &World, code: &str) -> bool {
-    world
-        .ledger(&[])
-        .iter()
-        .any(|record| record["outcome"] == "refused" && record.to_string().contains(code))
+/// A world whose clients are told apart by what a proxy says of them: of one network only
+/// the first refusals are kept whole.
+async fn proxied_world(database: Database) -> (World, TokenIssuer) {
+    let (mut world, issuer) = github_world(database).await;
+    world.stop();
+    world.set("server.trusted_proxies=127.0.0.1");
+    world.add_node().await;
+    (world, issuer)
 }
 
 /// Refused with this status and code, with an id, and without a value.
-async fn refused(world: &World, token: &str, status: u16, code: &str) {
-    let answer = world.deliver(token, &["db/prod/password"]).await;
+fn told(answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
     assert!(answer.body["denial"].is_string(), "an id to open: {answer:?}");
     assert!(!answer.body.to_string().contains("correct horse"));
 }
 
-/// All of these are in the ledger. The first of a stranger's refusals are there at once;
-/// the rest come as a summary when their minute closes, which a stop does too.
-async fn recorded_by_the_end(world: &mut World, codes: &[&str]) {
-    world.stop();
-    world.add_node().await;
-    let missing: Vec<_> = codes.iter().filter(|code| !recorded(world, code)).collect();
-    assert!(missing.is_empty(), "not in the ledger: {missing:?}");
-}
-
 /// What failed in the refusal with this id, as the ledger has it.
 fn failed(world: &World, answer: &Answer) -> Value {
-    let denial = answer.body["denial"].as_str().expect("an id");
-    let records = world.ledger(&["--denial", denial]);
-    assert_eq!(records.len(), 1, "{records:?}");
-    records[0]["record"]["detail"]["failed"].clone()
+    world.refusal(answer, "policy-mismatch")["detail"]["failed"].clone()
+}
+
+/// How many refusals with this code the ledger has, whole and counted in summaries.
+pub(crate) fn refusals(world: &World, code: &str) -> (usize, u64) {
+    let of = |event: &str| {
+        let rows = world.ledger(&["--event", event]).into_iter();
+        let records = rows.map(|row| row["record"].clone());
+        records.filter(|record| record["code"] == code).collect::<Vec<_>>()
+    };
+    let counted =
+        of("summary").iter().map(|record| record["detail"]["count"].as_u64()).sum::<Option<_>>();
+    (of("refusal").len(), counted.expect("summaries count"))
 }
 
 fn with(edit: impl FnOnce(&mut Value)) -> Value {
@@ -49,43 +50,68 @@ fn with(edit: impl FnOnce(&mut Value)) -> Value {
 
 on_each_database! {
     async fn tokens_that_do_not_verify(database: Database) {
-        let (mut world, issuer) = github_world(database).await;
+        let (world, issuer) = proxied_world(database).await;
         let now = SystemClock.now().0;
         let stranger = TokenIssuer::start(Algorithm::RS256).await;
         let complete = issuer.complete(&claims());
         let other_algorithm = segura_broker::dev::SigningKey::make(Algorithm::ES256, issuer.key().kid());
 
-        let cases = [
-            ("token-audience", issuer.token(&with(|c| c["aud"] = json!("https://elsewhere.test")))),
-            ("token-expired", issuer.token(&with(|c| { c["iat"] = json!(now - 900); c["exp"] = json!(now - 300); }))),
-            ("token-not-yet-valid", issuer.token(&with(|c| c["nbf"] = json!(now + 300)))),
-            ("token-issuer", stranger.token(&claims())),
-            ("token-algorithm", other_algorithm.sign(&complete)),
-            ("token-algorithm", attack::hs256_with_public_key(&issuer.key(), &complete)),
-            ("token-signature", attack::edited(&issuer.token(&claims()), |c| c["ref"] = json!("refs/heads/evil"))),
-            ("token-claims", issuer.token(&with(|c| c["exp"] = Value::Null))),
-            ("token-claims", issuer.token(&with(|c| c["exp"] = json!((now + 300).to_string())))),
-        ];
         // Whoever cannot prove who it is gets one answer, whatever was wrong.
-        for (_, token) in &cases {
-            refused(&world, token, 403, "access-refused").await;
-        }
+        let unproved = [
+            ("token-audience", "audience", issuer.token(&with(|c| c["aud"] = json!("https://elsewhere.test")))),
+            ("token-expired", "expired", issuer.token(&with(|c| { c["iat"] = json!(now - 900); c["exp"] = json!(now - 300); }))),
+            ("token-not-yet-valid", "`nbf`", issuer.token(&with(|c| c["nbf"] = json!(now + 300)))),
+            ("token-issuer", stranger.url(), stranger.token(&claims())),
+            ("token-algorithm", "`ES256`", other_algorithm.sign(&complete)),
+            ("token-algorithm", "`HS256`", attack::hs256_with_public_key(&issuer.key(), &complete)),
+            ("token-algorithm", "`none`", attack::unsigned_with_junk(&complete)),
+            ("token-signature", "signature", attack::edited(&issuer.token(&claims()), |c| c["ref"] = json!("refs/heads/evil"))),
+            ("token-claims", "`exp`", issuer.token(&with(|c| c["exp"] = Value::Null))),
+            ("token-claims", "`exp`", issuer.token(&with(|c| c["exp"] = json!((now + 300).to_string())))),
+        ]
+        .map(|(code, why, token)| ((403, "access-refused"), code, why.to_owned(), token));
         // What is no token at all is said: it tells nobody anything about the broker.
         let oversized = issuer.token(&with(|c| c["padding"] = json!("x".repeat(20_000))));
-        refused(&world, &oversized, 413, "token-too-large").await;
-        for token in [attack::unsigned(&complete), "hello".to_owned()] {
-            refused(&world, &token, 401, "token-malformed").await;
+        let no_token = [
+            ((413, "token-too-large"), "token-too-large", "16384", oversized),
+            ((401, "token-malformed"), "token-malformed", "signature", attack::unsigned(&complete)),
+            ((401, "token-malformed"), "token-malformed", "three", "hello".to_owned()),
+        ]
+        .map(|(said, code, why, token)| (said, code, why.to_owned(), token));
+
+        for (number, (said, code, why, token)) in unproved.into_iter().chain(no_token).enumerate() {
+            let answer = world.deliver_from(&format!("192.0.{number}.7"), &token, &["db/prod/password"]).await;
+            told(&answer, said.0, said.1);
+            let record = world.refusal(&answer, code);
+            assert_eq!(record["actor"]["kind"], "stranger", "{record}");
+            assert!(record["detail"]["why"].as_str().is_some_and(|told| told.contains(&why)), "{why}: {record}");
         }
-        let codes: Vec<&str> = cases.iter().map(|(code, _)| *code).collect();
-        recorded_by_the_end(&mut world, &codes).await;
-        assert!(["token-too-large", "token-malformed"].iter().all(|code| recorded(&world, code)));
+        world.administer(&["audit", "verify"]);
+    }
+}
+
+on_each_database! {
+    async fn strangers_without_end_are_counted(database: Database) {
+        let (mut world, issuer) = github_world(database).await;
+        let token = issuer.token(&with(|c| c["aud"] = json!("https://elsewhere.test")));
+        for number in 0..12 {
+            let answer = world.deliver(&token, &["db/prod/password"]).await;
+            told(&answer, 403, "access-refused");
+            if number < 5 {
+                world.refusal(&answer, "token-audience");
+            }
+        }
+        // Their minute closes the count, and a stop does too.
+        world.stop();
+        world.add_node().await;
+        assert_eq!(refusals(&world, "token-audience"), (5, 7));
         world.administer(&["audit", "verify"]);
     }
 }
 
 on_each_database! {
     async fn jobs_that_the_policy_does_not_mean(database: Database) {
-        let (mut world, issuer) = github_world(database).await;
+        let (world, issuer) = github_world(database).await;
         // The rightful owner learns which check failed.
         let slash = with(|c| c["ref"] = json!("refs/heads/release/1.0"));
         let answer = world.deliver(&issuer.token(&slash), &["db/prod/password"]).await;
@@ -114,19 +140,31 @@ on_each_database! {
         assert_eq!(answer.status, 403);
         assert!(answer.body["checks"].is_null(), "{answer:?}");
         assert!(!answer.body.to_string().contains("payments-deploy"), "{answer:?}");
-
-        let mut target = sample::github_pull_request_target();
-        target["aud"] = json!(acceptance::world::AUDIENCE);
-        let answer = world.deliver(&issuer.token(&target), &["db/prod/password"]).await;
-        assert_eq!(answer.status, 403);
-        assert!(answer.body["checks"].to_string().contains("pull_request_target"), "{answer:?}");
+        let record = world.refusal(&answer, "policy-mismatch");
+        assert_eq!(record["actor"]["anchors"]["repository_id"], "999", "{record}");
 
         // A secret outside the policy: the same answer whether it exists or not.
         for path in ["db/prod/root", "nowhere/at/all"] {
             refused_path(&world, &issuer.token(&claims()), path).await;
         }
-        recorded_by_the_end(&mut world, &["policy-mismatch", "secret-not-granted", "event_name", "refs/heads/release/1.0", "mallory"]).await;
         world.administer(&["audit", "verify"]);
+    }
+}
+
+on_each_database! {
+    async fn a_pull_request_of_anybody_is_refused_for_its_event(database: Database) {
+        let (world, issuer) = github_world(database).await;
+        let mut target = sample::github_pull_request_target();
+        target["aud"] = json!(acceptance::world::AUDIENCE);
+        let answer = world.deliver(&issuer.token(&target), &["db/prod/password"]).await;
+        assert_eq!(answer.status, 403);
+        assert!(answer.body["checks"].to_string().contains("pull_request_target"), "{answer:?}");
+        assert_eq!(failed(&world, &answer), json!([{ "claim": "event_name", "fault": "mismatch" }]));
+        let denial = answer.body["denial"].as_str().expect("an id");
+        let explained = world.administer(&["--json", "policy", "explain", "--denial", denial]).json();
+        let checks = explained["trace"]["policies"][0]["checks"].as_array().expect("checks");
+        let faulty: Vec<_> = checks.iter().filter(|check| !check["fault"].is_null()).collect();
+        assert!(matches!(faulty[..], [check] if check["claim"] == "event_name"), "{faulty:?}");
     }
 }
 
@@ -135,6 +173,8 @@ async fn refused_path(world: &World, token: &str, path: &str) {
     assert_eq!(answer.status, 403, "{answer:?}");
     assert_eq!(answer.body["secrets"][0]["path"], path, "{answer:?}");
     assert_eq!(answer.body["secrets"][0]["why"], "not-granted", "{answer:?}");
+    let record = world.refusal(&answer, "secret-not-granted");
+    assert_eq!(record["paths"][0]["path"], path, "{record}");
 }
 
 on_each_database! {
@@ -155,10 +195,13 @@ on_each_database! {
     async fn a_refused_token_is_not_spent(database: Database) {
         let (world, issuer) = github_world(database).await;
         let token = issuer.token(&claims());
-        assert_eq!(world.deliver(&token, &["db/prod/root"]).await.status, 403);
+        let answer = world.deliver(&token, &["db/prod/root"]).await;
+        told(&answer, 403, "secret-not-granted");
+        world.refusal(&answer, "secret-not-granted");
         assert_eq!(world.deliver(&token, &["db/prod/password"]).await.status, 200);
-        refused(&world, &token, 409, "token-replayed").await;
-        assert!(recorded(&world, "token-replayed"));
+        let answer = world.deliver(&token, &["db/prod/password"]).await;
+        told(&answer, 409, "token-replayed");
+        world.refusal(&answer, "token-replayed");
     }
 }
 

@@ -6,6 +6,7 @@ use segura_model::Algorithm;
 use serde_json::{Value, json};
 
 use crate::main_job::{POLICY, claims, github_world};
+use crate::refusals::refusals;
 
 /// Send `count` deliveries of one token at once, in turn to each node; how many won.
 async fn race(world: &World, token: &str, count: usize) -> Vec<u16> {
@@ -35,6 +36,11 @@ on_each_database! {
 
         assert_eq!(winners(&statuses), 1, "{statuses:?}");
         assert!(statuses.iter().all(|status| matches!(status, 200 | 409)), "{statuses:?}");
+        let delivered = world.ledger(&["--event", "delivery"]);
+        assert_eq!(delivered.len(), 1, "{delivered:?}");
+        assert_eq!(delivered[0]["outcome"], "released");
+        let (whole, counted) = refusals(&world, "token-replayed");
+        assert_eq!((whole, counted), (99, 0), "a rightful owner's are kept whole");
         world.administer(&["audit", "verify"]);
     }
 }
@@ -87,6 +93,7 @@ on_each_database! {
 
         let answer = world.deliver(&token, &["db/prod/password"]).await;
         assert_eq!((answer.status, answer.code()), (409, "token-replayed"), "{answer:?}");
+        world.refusal(&answer, "token-replayed");
     }
 }
 
@@ -114,5 +121,7 @@ on_each_database! {
 
         let answer = world.deliver(&twin, &["db/prod/password"]).await;
         assert_eq!((answer.status, answer.code()), (409, "token-replayed"), "{answer:?}");
+        world.refusal(&answer, "token-replayed");
+        assert_eq!(world.ledger(&["--event", "delivery"]).len(), 1);
     }
 }

@@ -65,6 +65,16 @@ impl CertificateNames {
         Ok(names.iter().filter_map(name_text).collect())
     }
 
+    /// Take other names too; none of them if there is no room for all.
+    pub(super) fn take(&mut self, other: Self) {
+        let mut both = self.clone();
+        both.dns.extend(other.dns);
+        both.ips.extend(other.ips);
+        if both.iter().count() <= MAX_NAMES {
+            *self = both;
+        }
+    }
+
     fn add(&mut self, host: &str) -> Result<(), NamesError> {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         if let Ok(ip) = bare.parse() {

@@ -96,6 +96,31 @@ fn a_leaf_knows_the_names_it_is_good_for() {
 }
 
 #[test]
+fn names_are_widened_by_those_of_a_leaf_that_the_authority_may_sign_for() {
+    let first = authority(&["segura.example", "10.0.0.7"]);
+    let second = authority(&["b.segura.example", "c.example"]);
+    let hosts = ["a.segura.example", "b.segura.example", "10.0.0.7"];
+    let leaf = first.issue(&names(&hosts), NOON, &SystemRandom).unwrap();
+    let wide = |by: &CertificateAuthority, own: &[&str]| {
+        by.widen(&names(own), &leaf).unwrap().iter().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        wide(&first, &["segura.example"]),
+        [&hosts[..2], &["segura.example", hosts[2]]].concat()
+    );
+    assert_eq!(wide(&second, &["c.example"]), ["b.segura.example", "c.example"]);
+
+    let many: Vec<String> = (0..63).map(|n| format!("h{n:02}.segura.example")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let full = wide(&first, &many);
+    assert_eq!(full.len(), 64, "there is no room for all");
+    assert!(many.iter().all(|own| full.iter().any(|name| name == own)));
+    first
+        .issue(&names(&full.iter().map(String::as_str).collect::<Vec<_>>()), NOON, &SystemRandom)
+        .unwrap();
+}
+
+#[test]
 fn stored_keys_open_under_their_keyring_role_and_certificate_only() {
     let keyring = Keyring::make(&SystemRandom, NOON);
     let authority = authority(&["segura.example"]);

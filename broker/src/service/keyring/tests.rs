@@ -3,12 +3,12 @@
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use segura_model::Timestamp;
-use segura_vault::{Guard, SystemRandom};
+use segura_model::{SecretPath, Timestamp};
+use segura_vault::{Fields, Guard, MetaChange, PutSecret, SecretsError, SystemRandom};
 use tempfile::TempDir;
 
 use super::*;
-use crate::service::testing::{NOON, World, origin};
+use crate::service::testing::{NOON, World, origin, put_of};
 
 /// A world whose keyring is stored, and the file that guards it.
 struct Guarded {
@@ -60,6 +60,19 @@ fn write_guard(path: &Path) -> Guard {
     // EXPOSE: the file is where this key lives.
     file.write_all(line.expose().as_bytes()).unwrap();
     guard
+}
+
+/// The value at `db/x` as a delivery by this node would give it.
+async fn read(node: &KeyringService) -> Result<String, SecretsError> {
+    let Core { snapshots, vault, .. } = &*node.core;
+    let sealed = snapshots.secret(vault, &path(), None).await?.unwrap();
+    let mut fields = vault.open(&sealed, NOON)?.into_map();
+    // EXPOSE: the test compares it.
+    Ok(fields.remove(&"value".parse().unwrap()).unwrap().expose().to_owned())
+}
+
+fn path() -> SecretPath {
+    "db/x".parse().unwrap()
 }
 
 /// Wait for this, while the node follows the feed.
@@ -136,4 +149,30 @@ async fn a_node_that_cannot_follow_says_so_until_it_can() {
     node.guard = Some(GuardSource::KeyFile(guarded.folder.path().join("guard.key")));
     followed(&node, |node| !node.is_behind()).await;
     assert_eq!(node.live.load().generation(), 2);
+}
+
+#[tokio::test]
+async fn what_was_read_before_a_roll_was_followed_is_given_after_it() {
+    let guarded = Guarded::new().await;
+    let (rolling, missing) = (guarded.node("guard.key").await, guarded.node("guard.key").await);
+    let admin = &guarded.world.admin;
+    rolling.roll(1, admin, origin()).await.unwrap();
+    let put = PutSecret {
+        path: path(),
+        fields: Fields::new(put_of(&[("value", "newest")]).fields.into_inner()).unwrap(),
+        expected_version: None,
+        meta: MetaChange::default(),
+        by: admin.into(),
+    };
+    let record =
+        rolling.core.record(Event::SecretPut, Outcome::Changed, Actor::from(admin), origin());
+    rolling.core.vault.put(put, record).await.unwrap();
+    missing.core.snapshots.poll().await.unwrap();
+
+    // Sealed under a wrapping key that only the new generation opens.
+    let early = read(&missing).await.unwrap_err();
+    assert!(matches!(early, SecretsError::Unopenable(_)), "{early}");
+    followed(&missing, |node| node.live.load().generation() == 2).await;
+    assert_eq!(read(&missing).await.unwrap(), "newest");
+    assert_eq!(missing.core.snapshots.figures().envelopes.entries, 1, "now it is kept");
 }

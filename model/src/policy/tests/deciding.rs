@@ -9,7 +9,6 @@ use super::world::{
 };
 use crate::policy::{
     AnchorDraft, AnchorTest, Decision, NotGranted, Outcome, PolicySet, TrustPolicy, evaluate,
-    may_read,
 };
 
 const OURS: &str = "anchor: {repository_id: '456789'}\nread: ['db/prod/*']\n";
@@ -120,11 +119,13 @@ fn a_session_without_wanted_paths_stands_on_all_that_match() {
 #[test]
 fn a_read_is_decided_like_an_exchange() {
     let set = only(&FORGE, OURS);
-    let path = |text: &str| text.parse().unwrap();
-    let ours = push(&json!({}));
-    assert_eq!(may_read(&set, &ours, &path("db/prod/x"), NOON).unwrap().name().as_str(), "deploy");
-    assert!(matches!(may_read(&set, &ours, &path("x"), NOON), Err(NotGranted::OutsideGrants)));
-    assert!(may_read(&PolicySet::default(), &ours, &path("db/prod/x"), NOON).is_err());
+    let read = |set: &PolicySet, path: &str| decide(set, &[path]).outcomes.remove(0);
+    assert!(
+        matches!(read(&set, "db/prod/x"), Outcome::Granted(by) if by.name().as_str() == "deploy")
+    );
+    assert!(matches!(read(&set, "x"), Outcome::Refused(NotGranted::OutsideGrants)));
+    let none = PolicySet::default();
+    assert!(matches!(read(&none, "db/prod/x"), Outcome::Refused(NotGranted::Unmatched)));
 }
 
 #[test]
