@@ -195,8 +195,12 @@ impl Program {
     }
 }
 
-/// Run the GitLab example in gitlab-ci-local with its shell executor.
+/// Run the GitLab example in gitlab-ci-local with its shell executor, on the branch `main`.
 async fn gitlab_ci_local(command: &str, program: Program) -> (World, Run) {
+    gitlab_ci_local_on("main", command, program).await
+}
+
+async fn gitlab_ci_local_on(branch: &str, command: &str, program: Program) -> (World, Run) {
     let world = World::start(Database::Sqlite).await;
     let issuer = TokenIssuer::start(Algorithm::RS256).await;
     world.enrol("gitlab", "gitlab", &issuer);
@@ -226,11 +230,12 @@ async fn gitlab_ci_local(command: &str, program: Program) -> (World, Run) {
                 program.inputs()
             ),
         )
-        .replace("command: ./deploy.sh", &format!("command: {command}"));
+        .replace("command: ./deploy.sh", &format!("command: {}", json!(command)));
     std::fs::write(folder.join(".gitlab-ci.yml"), yaml).expect("the copy can be changed");
     program.write_checksum(&folder.join("templates/secrets.yml"));
     commit(&folder, "The component");
     git(&folder, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    git(&folder, &["checkout", "--quiet", "-B", branch]);
     let mut runner = Command::new("gitlab-ci-local");
     runner
         .current_dir(&folder)
@@ -262,6 +267,35 @@ async fn gitlab_ci_local_ends_the_session_after_a_failed_command() {
     let (world, run) = gitlab_ci_local("./deploy.sh && exit 3", Program::Given).await;
     assert_ne!(run.code, 0, "{run:?}");
     assert!(ended(&world), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_components_command_has_the_secrets() {
+    let command = r#"echo "a: [$DB_PASSWORD]" ${#DB_PASSWORD}; echo '$HOME # "x"'"#;
+    let (_world, run) = gitlab_ci_local(command, Program::Given).await;
+    let said = format!("{}{}", run.stdout, run.stderr);
+    assert_eq!(run.code, 0, "{said}");
+    assert!(said.contains("a: [***] 28") && said.contains("$HOME # \"x\""), "{said}");
+}
+
+/// Whoever may push a branch may call it as he likes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_name_of_a_branch_is_no_part_of_the_components_command() {
+    let branch = r#"x";printenv|rev>pwned;""#;
+    let command = r#"echo "<$CI_COMMIT_REF_NAME>""#;
+    let (world, run) = gitlab_ci_local_on(branch, command, Program::Given).await;
+    let said = format!("{}{}", run.stdout, run.stderr);
+    assert_eq!(run.code, 0, "{said}");
+    assert!(!world.path("repository/pwned").exists(), "{said}");
+    assert!(said.contains(&format!("<{branch}>")), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_of_several_lines_is_refused_before_the_job() {
+    let (world, run) = gitlab_ci_local("./deploy.sh\n./deploy.sh", Program::Given).await;
+    assert_ne!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("does not match required regex"), "{run:?}");
+    assert!(world.ledger(&["--event", "delivery"]).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
