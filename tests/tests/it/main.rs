@@ -2,6 +2,7 @@
 
 mod action;
 mod canary;
+mod component;
 mod dev;
 mod exec;
 mod json;

@@ -64,6 +64,64 @@ fn the_platforms_schemas_accept_our_files() {
     );
 }
 
+/// The component as GitLab makes a job of it: the inputs are pasted into the text.
+fn component(inputs: &[(&str, &str)]) -> String {
+    let template = std::fs::read_to_string(root().join("actions/gitlab/templates/secrets.yml"))
+        .expect("the component");
+    let (spec, mut job) = {
+        let (spec, job) = template.split_once("\n---\n").expect("two documents");
+        (spec.to_owned(), job.to_owned())
+    };
+    for (name, value) in inputs {
+        assert!(spec.contains(&format!("\n    {name}:\n")), "no input {name}");
+        job = job.replace(&format!("$[[ inputs.{name} ]]"), value);
+    }
+    assert!(!job.contains("$[["), "an input has no value: {job}");
+    job
+}
+
+#[test]
+fn whatever_an_input_holds_stays_one_value() {
+    let awkward = [
+        r#"echo "a: b" #c 'd' \n %e @f `g` [$H] {i}"#,
+        r#""quoted" 'too'"#,
+        "[a] > B; {c}: d",
+        "  - & * ! | > % @ `",
+        "$X ${Y} $$Z",
+        "",
+    ];
+    for value in awkward {
+        let job = component(&[
+            ("job", "segura-exec"),
+            ("stage", "deploy"),
+            ("vault-url", "https://segura.example.com"),
+            ("secrets", value),
+            ("command", value),
+            ("ca-cert", value),
+            ("binary-path", value),
+            ("download-url", value),
+        ]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("job.yml");
+        std::fs::write(&file, &job).expect("the folder takes files");
+
+        let run = tool(
+            "check-jsonschema",
+            &["--builtin-schema", "vendor.gitlab-ci", file.to_str().expect("a path")],
+        );
+        assert_eq!(run.code, 0, "{value}: {}\n{}", run.stdout, run.stderr);
+
+        let read: serde_json::Value = serde_saphyr::from_str(&job).expect("YAML");
+        let variables = &read["segura-exec"]["variables"];
+        for raw in ["SEGURA_SECRETS", "SEGURA_COMMAND"] {
+            assert_eq!(variables[raw], serde_json::json!({"expand": false, "value": value}));
+        }
+        for expanded in ["SEGURA_BINARY", "SEGURA_CA_CERT", "SEGURA_DOWNLOAD_URL"] {
+            assert_eq!(variables[expanded], value, "{expanded}");
+        }
+    }
+}
+
 #[test]
 fn the_actions_bundle_is_fresh() {
     let folder = tempfile::tempdir().expect("a folder");

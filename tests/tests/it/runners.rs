@@ -1,6 +1,5 @@
-//! Real CI runners against the real server: nektos/act runs the GitHub example,
-//! gitlab-ci-local the GitLab one. Neither mints identity tokens, so a token service
-//! beside each signs tokens shaped like the platform's.
+//! A real CI runner against the real server: nektos/act runs the GitHub example. It mints
+//! no identity tokens, so a token service beside it signs tokens shaped like GitHub's.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,11 +7,9 @@ use std::process::Command;
 use acceptance::cli::binary;
 use acceptance::world::{AUDIENCE, text};
 use acceptance::{Database, Run, TokenIssuer, World};
-use segura_model::Algorithm;
 use segura_plugins::sample;
 use serde_json::json;
 
-use crate::action::{mirror, sha256};
 use crate::main_job::github_world;
 
 /// Where `cargo xtask test` put the Node packages.
@@ -37,7 +34,7 @@ pub(crate) fn tool_path() -> String {
 }
 
 /// A repository with an example and the action or component in it, as a runner wants it.
-fn repository(world: &World, example: &str) -> PathBuf {
+pub(crate) fn repository(world: &World, example: &str) -> PathBuf {
     let folder = world.path("repository");
     let copy = |from: &Path, to: &Path| {
         std::fs::create_dir_all(to.parent().expect("a folder"))
@@ -55,13 +52,14 @@ fn repository(world: &World, example: &str) -> PathBuf {
     folder
 }
 
-fn git(folder: &Path, arguments: &[&str]) {
+/// Run git in the folder.
+pub(crate) fn git(folder: &Path, arguments: &[&str]) {
     let run = Run::of(Command::new("git").arg("-C").arg(folder).args(arguments));
     assert_eq!(run.code, 0, "git {arguments:?}: {run:?}");
 }
 
 /// Commit everything in the folder.
-fn commit(folder: &Path, message: &str) {
+pub(crate) fn commit(folder: &Path, message: &str) {
     git(folder, &["add", "."]);
     let somebody = ["-c", "user.name=t", "-c", "user.email=t@t.test"];
     git(folder, &[&somebody[..], &["commit", "--quiet", "-m", message]].concat());
@@ -129,7 +127,8 @@ async fn act(workflow: &str, edit: impl FnOnce(&Path)) -> (World, Run) {
     (world, run)
 }
 
-fn ended(world: &World) -> bool {
+/// Whether the job's session was ended.
+pub(crate) fn ended(world: &World) -> bool {
     !world.ledger(&["--event", "session.end"]).is_empty()
 }
 
@@ -162,128 +161,4 @@ async fn act_ends_the_session_after_a_failed_step() {
     assert_ne!(run.code, 0);
     assert!(run.stdout.contains("connecting with password ***"), "{run:?}");
     assert!(ended(&world), "{run:?}");
-}
-
-/// How the component comes by its program.
-enum Program {
-    /// It is on the runner.
-    Given,
-    /// It is downloaded from this mirror, and has this SHA-256 in the component.
-    Mirrored { url: String, sha256: String },
-}
-
-impl Program {
-    /// The inputs that say so.
-    fn inputs(&self) -> String {
-        match self {
-            Self::Given => format!("binary-path: {}", text(&binary())),
-            Self::Mirrored { url, .. } => format!("download-url: {url}"),
-        }
-    }
-
-    /// Write the SHA-256 where `cargo xtask dist` does.
-    fn write_checksum(&self, template: &Path) {
-        let Self::Mirrored { sha256, .. } = self else { return };
-        let yaml = std::fs::read_to_string(template).expect("the component");
-        let version = yaml.lines().find(|line| line.trim_start().starts_with("SEGURA_VERSION:"));
-        let yaml =
-            yaml.replace(version.expect("a version"), "    SEGURA_VERSION: \"2.0.0\"").replace(
-                "SEGURA_SHA256_LINUX_X64: \"\"",
-                &format!("SEGURA_SHA256_LINUX_X64: {sha256}"),
-            );
-        std::fs::write(template, yaml).expect("the copy can be changed");
-    }
-}
-
-/// Run the GitLab example in gitlab-ci-local with its shell executor.
-async fn gitlab_ci_local(command: &str, program: Program) -> (World, Run) {
-    let world = World::start(Database::Sqlite).await;
-    let issuer = TokenIssuer::start(Algorithm::RS256).await;
-    world.enrol("gitlab", "gitlab", &issuer);
-    world.put_secret("db/prod/password", "correct horse battery staple");
-    let mut claims = sample::gitlab();
-    claims["aud"] = json!(AUDIENCE);
-    world.apply_policy(&format!(
-        "policy: gitlab-deploy\nissuer: gitlab\nanchor: {{ project_id: {}, namespace_id: {} }}\nread: [\"db/prod/password\"]\n",
-        claims["project_id"], claims["namespace_id"],
-    ));
-    let folder = repository(&world, "gitlab");
-    // A component of the same repository, at the commit that is checked out.
-    std::fs::rename(folder.join("actions/gitlab/templates"), folder.join("templates"))
-        .expect("a move");
-    let yaml = std::fs::read_to_string(folder.join(".gitlab-ci.yml")).expect("the example");
-    let yaml = yaml
-        .replace(
-            "$CI_SERVER_FQDN/segura/actions/secrets@2.0.0",
-            "$CI_SERVER_FQDN/$CI_PROJECT_PATH/secrets@$CI_COMMIT_SHA",
-        )
-        .replace(
-            "https://segura.example.com",
-            &format!(
-                "{}\n      ca-cert: {}\n      {}",
-                world.url(),
-                text(&world.authority()),
-                program.inputs()
-            ),
-        )
-        .replace("command: ./deploy.sh", &format!("command: {command}"));
-    std::fs::write(folder.join(".gitlab-ci.yml"), yaml).expect("the copy can be changed");
-    program.write_checksum(&folder.join("templates/secrets.yml"));
-    commit(&folder, "The component");
-    git(&folder, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
-    let mut runner = Command::new("gitlab-ci-local");
-    runner
-        .current_dir(&folder)
-        .env_clear()
-        .env("PATH", tool_path())
-        .env("HOME", world.path("."))
-        .args([
-            "--force-shell-executor",
-            "--variable",
-            &format!("SEGURA_ID_TOKEN={}", issuer.token(&claims)),
-        ]);
-    let run = tokio::task::spawn_blocking(move || Run::of(&mut runner)).await.expect("it runs");
-    drop(issuer);
-    (world, run)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gitlab_ci_local_runs_the_component() {
-    let (world, run) = gitlab_ci_local("./deploy.sh", Program::Given).await;
-    let said = format!("{}{}", run.stdout, run.stderr);
-    assert_eq!(run.code, 0, "{said}");
-    assert!(said.contains("connecting with password ***"), "{said}");
-    assert!(!said.contains("correct horse"), "{said}");
-    assert!(ended(&world));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gitlab_ci_local_ends_the_session_after_a_failed_command() {
-    let (world, run) = gitlab_ci_local("./deploy.sh && exit 3", Program::Given).await;
-    assert_ne!(run.code, 0, "{run:?}");
-    assert!(ended(&world), "{run:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_component_downloads_the_program_of_its_checksum() {
-    let program = std::fs::read(binary()).expect("the program");
-    let sha256 = sha256(&program);
-    let url = mirror(program).await;
-    let (world, run) = gitlab_ci_local("./deploy.sh", Program::Mirrored { url, sha256 }).await;
-    let said = format!("{}{}", run.stdout, run.stderr);
-    assert_eq!(run.code, 0, "{said}");
-    assert!(said.contains("connecting with password ***"), "{said}");
-    assert!(ended(&world), "after_script found the program: {said}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_component_runs_nothing_else() {
-    let url = mirror(b"#!/bin/sh\necho pwned\n".to_vec()).await;
-    let sha256 = sha256(b"something else");
-    let (world, run) = gitlab_ci_local("./deploy.sh", Program::Mirrored { url, sha256 }).await;
-    let said = format!("{}{}", run.stdout, run.stderr);
-    assert_ne!(run.code, 0, "{said}");
-    assert!(said.contains("is not the program this component was made for"), "{said}");
-    assert!(!said.contains("pwned"), "{said}");
-    assert!(world.ledger(&["--event", "delivery"]).is_empty());
 }
