@@ -27,10 +27,10 @@ use segura_vault::{Keyring, LedgerMac, TrustMac, WrappedKeyring};
 
 use crate::app::{App, Parts};
 use crate::config::{Config, Tls, check_folder};
-use crate::http::gate::Gate;
 use crate::http::health::Health;
 use crate::http::limits::Edge;
 use crate::http::metrics::Metrics;
+use crate::http::overload::Overload;
 use crate::http::phase::{Phase, PhaseSender};
 use crate::jobs::{self, CertificateSource, DiskGuard, Jobs};
 use crate::net::{HttpFetch, OutboundProxy};
@@ -95,7 +95,7 @@ pub async fn build_world(
     let disk = Arc::new(disk_guard(&config));
     let sockets = Sockets::open(&config, certificates.clone())?;
     let jobs = background(&app, &ground, &disk, source.zip(certificates.clone()));
-    let gate = gate(&config, &ground.writer);
+    let overload = overload(&config, &ground.writer);
     let (issuers, refused, rolls) = (app.clone(), app.clone(), app.keyring.clone());
     let Ground { store, verifier, clock, random, writer_task, .. } = ground;
     let phase = PhaseSender::new(Phase::Serving);
@@ -118,7 +118,7 @@ pub async fn build_world(
         clock,
         random,
         disk,
-        gate,
+        overload,
         connections: Arc::default(),
         metrics: Arc::new(Metrics::new()),
     };
@@ -269,9 +269,9 @@ async fn first_certificate(source: &CertificateSource) -> Result<Shown, StartErr
     })
 }
 
-fn gate(config: &Config, writer: &Writer) -> Arc<Gate> {
+fn overload(config: &Config, writer: &Writer) -> Arc<Overload> {
     let figures = Arc::clone(writer.figures());
-    Gate::new(config.limits.requests, move || figures.oldest_wait())
+    Overload::new(config.limits.requests, move || figures.oldest_wait())
 }
 
 fn disk_guard(config: &Config) -> DiskGuard {

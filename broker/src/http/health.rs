@@ -295,9 +295,9 @@ mod tests {
 
     use super::*;
     use crate::config::Size;
-    use crate::http::gate::Gate;
     use crate::http::limits::Edge;
     use crate::http::metrics::Metrics;
+    use crate::http::overload::Overload;
     use crate::http::phase::PhaseSender;
     use crate::http::request;
     use crate::service::testing::World;
@@ -324,7 +324,7 @@ mod tests {
             clock: world.clock.clone(),
             random: Arc::new(SystemRandom),
             disk,
-            gate: Gate::new(1, || Duration::ZERO),
+            overload: Overload::new(1, || Duration::ZERO),
             connections: Arc::default(),
             metrics: Arc::new(Metrics::new()),
         };

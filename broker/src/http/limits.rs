@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use segura_model::{Clock, Random};
 
-use super::gate::Gate;
 use super::idle::Connections;
 use super::metrics::Metrics;
+use super::overload::Overload;
 use crate::jobs::DiskGuard;
 use crate::net::Network;
 
@@ -27,7 +27,7 @@ pub struct Edge {
     /// Stops exchanges when the disk fills up.
     pub disk: Arc<DiskGuard>,
     /// Refuses what is more than the server can do.
-    pub gate: Arc<Gate>,
+    pub overload: Arc<Overload>,
     /// Counts connections.
     pub connections: Arc<Connections>,
     /// Counts and times.

@@ -147,7 +147,7 @@ pub async fn scrape(edge: Data<Edge>, health: Data<Health>, app: Data<App>) -> H
         health: health.look().await,
         app: app.figures(),
         sessions: metrics.sessions(&app, &health.store).await,
-        gate: Arc::clone(&edge.gate),
+        overload: Arc::clone(&edge.overload),
         connections: Arc::clone(&edge.connections),
         process: Process::look(),
     };

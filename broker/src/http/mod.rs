@@ -9,12 +9,12 @@
 
 pub mod error;
 pub mod extract;
-pub mod gate;
 pub mod health;
 pub mod idle;
 pub mod limits;
 pub mod metrics;
 pub mod openapi;
+pub mod overload;
 pub mod permit;
 pub mod phase;
 pub mod request;

@@ -4,7 +4,7 @@
 //! percent-encoding, which the router would decode and nothing in a path of ours needs,
 //! empty and dot segments, a raw `#`, an authority other than ours. With the disk nearly
 //! full the two exchange routes stop here, while operators can still work. More than the
-//! server can do stops here too (`gate`), without a line of its own: a log of refusals
+//! server can do stops here too (`overload`), without a line of its own: a log of refusals
 //! would be a load.
 
 mod last;
@@ -24,8 +24,8 @@ use tracing::Instrument;
 
 use self::line::{Line, OVERLOADED};
 use super::error::ApiError;
-use super::gate::{Place, Pulse, Why};
 use super::limits::{Edge, MAX_TARGET};
+use super::overload::{Place, Pulse, Why};
 use super::routes;
 use crate::jobs::DiskLow;
 use crate::net::Fragments;
@@ -51,7 +51,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     let (route, queue) = routes::place(request.method(), request.path(), request.headers());
     line.route = route;
     let pulse = request.app_data::<Rc<Pulse>>().cloned();
-    let place = match Place::take(&edge.gate, queue, pulse) {
+    let place = match Place::take(&edge.overload, queue, pulse) {
         Ok(place) => place,
         Err(why) => {
             let response = line.finish(overloaded(why).error_response());
@@ -150,7 +150,7 @@ fn overloaded(why: Why) -> ApiError {
     ApiError::new(Class::unavailable(OVERLOADED), detail)
 }
 
-/// The place of this request in the gate.
+/// The place of this request among those that are served.
 pub(in crate::http) fn place(request: &HttpRequest) -> Option<Rc<Place>> {
     request.extensions().get::<Rc<Place>>().cloned()
 }

@@ -15,7 +15,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{Resource, web};
 use segura_vault::SESSION_TOKEN_PREFIX;
 
-use crate::http::gate::Line;
+use crate::http::overload::Line;
 use crate::http::{
     audit, deliveries, oauth2, operators, permit, secrets, sessions, sys, trust, whoami,
 };
@@ -79,8 +79,8 @@ pub fn configure(config: &mut ServiceConfig) {
 
 /// The pattern of the route that the router would take, and the line that it waits in.
 ///
-/// The router's own answer comes too late for the gate, and as a new text each time. Paths
-/// were screened by now: they have one spelling and no empty segment.
+/// The router's own answer comes too late to refuse what is too much, and as a new text each
+/// time. Paths were screened by now: they have one spelling and no empty segment.
 pub fn place(method: &Method, path: &str, headers: &HeaderMap) -> (&'static str, Line) {
     let Some(first) = all().find(|route| fits(route.path, path)) else {
         return match path {

@@ -25,7 +25,7 @@ pub mod whoami;
 
 mod admission;
 mod base;
-mod envelopes;
+mod byte_cache;
 mod granting;
 pub(crate) mod hex;
 mod opened;

@@ -11,7 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use segura_model::SecretText;
 use segura_store::ChangeNumber;
 
-use super::envelopes::{Envelopes, Ticket, Weigh};
+use super::byte_cache::{ByteCache, Ticket, Weigh};
 use super::ticket::Session;
 
 /// Bytes of opened sessions that are kept: about a thousand.
@@ -21,7 +21,7 @@ const BYTES: usize = 8 * 1024 * 1024;
 pub(crate) type Key = ([u8; 32], ChangeNumber);
 
 /// The sessions that were opened lately.
-pub(crate) struct OpenedSessions(Envelopes<Key, Kept>);
+pub(crate) struct OpenedSessions(ByteCache<Key, Kept>);
 
 #[derive(Clone)]
 struct Kept {
@@ -37,7 +37,7 @@ impl Weigh for Kept {
 
 impl Default for OpenedSessions {
     fn default() -> Self {
-        Self(Envelopes::new(BYTES))
+        Self(ByteCache::new(BYTES))
     }
 }
 

@@ -19,7 +19,7 @@ use segura_store::{ChangeNumber, Store, StoreError};
 use segura_vault::{SealedSecret, Secrets, SecretsError, TrustMac};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::envelopes::{EnvelopeFigures, Envelopes, Weigh};
+use super::byte_cache::{ByteCache, ByteCacheFigures, Weigh};
 use super::epochs::Epochs;
 use crate::oidc::IssuerSet;
 
@@ -65,7 +65,7 @@ pub struct Snapshots {
     turn: Mutex<()>,
     /// How long one waits for that.
     turn_time: Duration,
-    envelopes: Envelopes<SecretPath, Arc<SealedSecret>>,
+    envelopes: ByteCache<SecretPath, Arc<SealedSecret>>,
 }
 
 /// What is held in memory, and how old it is.
@@ -80,7 +80,7 @@ pub struct CacheFigures {
     /// Policies.
     pub policies: usize,
     /// Sealed secrets.
-    pub envelopes: EnvelopeFigures,
+    pub envelopes: ByteCacheFigures,
 }
 
 impl Weigh for Arc<SealedSecret> {
@@ -99,7 +99,7 @@ impl Snapshots {
         let heard_at = AtomicI64::new(clock.now().0);
         let change = source.store.change_number().await?;
         let held = ArcSwap::from_pointee(load::everything(&source, change).await?);
-        let envelopes = Envelopes::new(envelope_bytes);
+        let envelopes = ByteCache::new(envelope_bytes);
         let (turn, turn_time) = (Mutex::new(()), TURN);
         Ok(Self { source, clock, held, heard_at, turn, turn_time, envelopes })
     }

@@ -21,8 +21,8 @@ use actix_web::web::{Data, get};
 use tokio::net::TcpStream;
 
 use super::Shared;
-use crate::http::gate::Pulse;
 use crate::http::idle::{self, Connections};
+use crate::http::overload::Pulse;
 use crate::http::{health, metrics, openapi, request, routes};
 use crate::net::{Admission, Stream, Ticket};
 
@@ -116,7 +116,7 @@ impl Door {
             .app_data(shared.edge.clone())
             .app_data(shared.health.clone())
             .app_data(Data::from(shared.app.clone()))
-            .app_data(Pulse::start(&shared.edge.gate))
+            .app_data(Pulse::start(&shared.edge.overload))
             .wrap(from_fn(request::wrap))
             .configure(health::configure)
             .configure(openapi::configure)

@@ -15,8 +15,8 @@ use segura_model::Class;
 
 use super::credential::ShownCredential;
 use crate::http::error::ApiError;
-use crate::http::gate::Place;
 use crate::http::limits::Edge;
+use crate::http::overload::Place;
 use crate::http::request;
 
 /// What is known before the body is read.
@@ -52,7 +52,7 @@ impl BodyRules {
         Ok(Self { limit, time, place: request::place(request), credential })
     }
 
-    /// Read the body. Whoever is slow to send it has no place in the gate meanwhile, and an
+    /// Read the body. Whoever is slow to send it has no place among those served meanwhile, and an
     /// operator must still be one afterwards.
     pub(super) async fn read(&self, payload: Payload) -> Result<Bytes, ApiError> {
         let late = |_| bad("body-late", "the body did not arrive in time");

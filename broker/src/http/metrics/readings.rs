@@ -11,9 +11,9 @@ use segura_store::WriterFigures;
 use super::page::{Page, Scale};
 use super::process::Process;
 use crate::app::Figures;
-use crate::http::gate::Gate;
 use crate::http::health::Snapshot;
 use crate::http::idle::Connections;
+use crate::http::overload::Overload;
 use crate::telemetry::traces::FIGURES;
 
 /// Everything that was looked up for one scrape.
@@ -22,7 +22,7 @@ pub(super) struct Readings {
     pub(super) health: Snapshot,
     pub(super) app: Figures,
     pub(super) sessions: Option<usize>,
-    pub(super) gate: Arc<Gate>,
+    pub(super) overload: Arc<Overload>,
     pub(super) connections: Arc<Connections>,
     pub(super) process: Process,
 }
@@ -48,20 +48,20 @@ impl Collector for Readings {
 
 impl Readings {
     fn traffic(&self, page: &mut Page<'_>) -> fmt::Result {
-        let gate = &self.gate;
-        let in_flight = gate.in_flight().map(|(line, count)| ([("line", line)], count));
+        let overload = &self.overload;
+        let in_flight = overload.in_flight().map(|(line, count)| ([("line", line)], count));
         page.gauges("segura_requests_in_flight", "Requests being served", in_flight)?;
         page.counters(
             "segura_overload_refused",
             "Requests refused at once, for there were too many",
             "why",
-            gate.refused(),
+            overload.refused(),
         )?;
         page.spread(
             "segura_event_loop_wait_seconds",
             "How long a task that is ready waits for its event loop",
             Scale::Micros,
-            gate.loop_waits(),
+            overload.loop_waits(),
         )?;
         page.gauge("segura_connections_open", "Connections", self.connections.open())?;
         page.counter("segura_connections", "Connections accepted", self.connections.accepted())?;

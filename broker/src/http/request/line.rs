@@ -222,7 +222,7 @@ fn has_own_body(response: &HttpResponse) -> bool {
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
 }
 
-/// The code of what the gate refuses.
+/// The code of what is refused for overload.
 pub(super) const OVERLOADED: &str = "overloaded";
 
 /// On every answer: answers are for the caller alone, and are never a page.

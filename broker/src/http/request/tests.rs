@@ -16,8 +16,8 @@ use segura_vault::SystemRandom;
 use super::*;
 use crate::config::Size;
 use crate::http::error::PROBLEM_JSON;
-use crate::http::gate::{Gate, Line as Queue};
 use crate::http::metrics::Metrics;
+use crate::http::overload::{Line as Queue, Overload};
 use crate::jobs::DiskGuard;
 
 fn edge(disk: DiskGuard) -> Data<Edge> {
@@ -27,7 +27,7 @@ fn edge(disk: DiskGuard) -> Data<Edge> {
         clock: Arc::new(ManualClock::at(Timestamp(1_800_000_000))),
         random: Arc::new(SystemRandom),
         disk: Arc::new(disk),
-        gate: Gate::new(1, || Duration::ZERO),
+        overload: Overload::new(1, || Duration::ZERO),
         connections: Arc::default(),
         metrics: Arc::new(Metrics::new()),
     })
@@ -143,7 +143,7 @@ async fn a_full_gate_refuses_jobs_alone_and_opens_again() {
         .route("/healthz", web::get().to(|| async { "alive" }));
     let app = init_service(app).await;
     let post = || TestRequest::post().uri("/api/v2/deliveries").to_request();
-    let pass = edge.gate.admit(Queue::Jobs, Duration::ZERO).unwrap();
+    let pass = edge.overload.admit(Queue::Jobs, Duration::ZERO).unwrap();
     let refused = call_service(&app, post()).await;
     assert_eq!(refused.status(), 503);
     let after = refused.headers().get("retry-after").unwrap().to_str().unwrap();
@@ -156,7 +156,7 @@ async fn a_full_gate_refuses_jobs_alone_and_opens_again() {
     }
     drop(pass);
     assert_eq!(call_service(&app, post()).await.status(), 200);
-    assert_eq!(edge.gate.in_flight(), [("jobs", 0), ("operators", 0)]);
+    assert_eq!(edge.overload.in_flight(), [("jobs", 0), ("operators", 0)]);
 }
 
 #[actix_web::test]

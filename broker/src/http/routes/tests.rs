@@ -14,9 +14,9 @@ use segura_vault::{Keyring, OperatorTokens, SystemRandom};
 use serde_json::{Value, json};
 
 use super::{Access, NO_ROUTE, Route, all, configure, place};
-use crate::http::gate::{Gate, Line};
 use crate::http::limits::Edge;
 use crate::http::metrics::Metrics;
+use crate::http::overload::{Line, Overload};
 use crate::http::request;
 use crate::jobs::DiskGuard;
 use crate::service::testing::World;
@@ -37,17 +37,17 @@ impl Answer {
 }
 
 async fn call(world: &World, request: TestRequest) -> Answer {
-    call_through(Gate::new(16, || std::time::Duration::ZERO), world, request).await
+    call_through(Overload::new(16, || std::time::Duration::ZERO), world, request).await
 }
 
-async fn call_through(gate: Arc<Gate>, world: &World, request: TestRequest) -> Answer {
+async fn call_through(overload: Arc<Overload>, world: &World, request: TestRequest) -> Answer {
     let edge = Edge {
         trusted_proxies: Vec::new(),
         body_time: std::time::Duration::from_secs(5),
         clock: world.clock.clone(),
         random: Arc::new(SystemRandom),
         disk: Arc::new(DiskGuard::idle()),
-        gate,
+        overload,
         connections: Arc::default(),
         metrics: Arc::new(Metrics::new()),
     };
@@ -135,24 +135,24 @@ async fn every_route_lets_in_exactly_the_roles_of_the_table() {
 #[actix_web::test]
 async fn who_is_no_operator_is_refused_among_jobs() {
     let world = World::new().await;
-    let gate = Gate::new(1, || std::time::Duration::ZERO);
-    let full = gate.admit(Line::Jobs, std::time::Duration::ZERO).unwrap();
+    let overload = Overload::new(1, || std::time::Duration::ZERO);
+    let full = overload.admit(Line::Jobs, std::time::Duration::ZERO).unwrap();
     let route = all().find(|route| route.path == "/api/v2/trust/policies").unwrap();
     let list = |token| to(route, token).method(Method::GET);
     let elsewhere = OperatorTokens::new(&Keyring::make(&SystemRandom, Timestamp(0)));
     let forged = elsewhere.make(&SystemRandom).0;
     for stranger in [None, Some(&forged)] {
-        let answer = call_through(gate.clone(), &world, list(stranger)).await;
+        let answer = call_through(overload.clone(), &world, list(stranger)).await;
         assert_eq!(answer.code(), "overloaded");
     }
     let operator = world.operator(Role::Admin).await.1;
-    assert_eq!(call_through(gate.clone(), &world, list(Some(&operator))).await.status, 200);
+    assert_eq!(call_through(overload.clone(), &world, list(Some(&operator))).await.status, 200);
     drop(full);
     for stranger in [None, Some(&forged)] {
-        let answer = call_through(gate.clone(), &world, list(stranger)).await;
+        let answer = call_through(overload.clone(), &world, list(stranger)).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     }
-    assert_eq!(gate.in_flight(), [("jobs", 0), ("operators", 0)]);
+    assert_eq!(overload.in_flight(), [("jobs", 0), ("operators", 0)]);
 }
 
 #[actix_web::test]

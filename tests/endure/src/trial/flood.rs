@@ -30,7 +30,7 @@ pub(crate) const TRIAL: Trial = Trial {
     run: |course, report| -> Running<'_> { Box::pin(run(course, report)) },
 };
 
-/// Fewer than the gate always lets in: this is no trial of overload.
+/// Fewer than are always let in: this is no trial of overload.
 const CONNECTIONS: usize = 16;
 /// Refusals kept whole in an hour, of verified strangers and of others
 /// (`broker/src/service/refusals.rs`).

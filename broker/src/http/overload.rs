@@ -1,4 +1,4 @@
-//! The gate: more than the server can do is refused at once, and cheaply.
+//! Overload: more than the server can do is refused at once, and cheaply.
 //!
 //! A request waits in two places: on its event loop, behind others that are ready too, and
 //! in the writer's queue. Both waits are measured where they happen, as CoDel does, rather
@@ -33,7 +33,7 @@ const WRITER_WAIT: Duration = Duration::from_millis(75);
 /// How often an event loop's wait is measured.
 const BEAT: Duration = Duration::from_millis(10);
 
-/// Who a request is for, as far as the gate tells them apart.
+/// Who a request is for, as far as it is told apart when there are too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
     /// A probe, or nobody in particular: never refused.
@@ -58,7 +58,7 @@ pub enum Why {
 }
 
 /// Lets requests in, or not; one for all event loops.
-pub struct Gate {
+pub struct Overload {
     most: usize,
     jobs: AtomicUsize,
     operators: AtomicUsize,
@@ -71,9 +71,9 @@ pub struct Gate {
     told: (AtomicU64, AtomicU64),
 }
 
-impl Gate {
-    /// A gate for at most `most` requests of jobs at once. `writer_wait` says how long the
-    /// oldest order has been waiting for the writer.
+impl Overload {
+    /// Let in at most `most` requests of jobs at once. `writer_wait` says how long the oldest
+    /// order has been waiting for the writer.
     pub fn new(
         most: usize,
         writer_wait: impl Fn() -> Duration + Send + Sync + 'static,
@@ -100,7 +100,7 @@ impl Gate {
             }
         };
         match admitted {
-            Ok(()) => Ok(Pass { gate: Arc::clone(self), line }),
+            Ok(()) => Ok(Pass { overload: Arc::clone(self), line }),
             Err(why) => {
                 self.refused[why.place()].raise();
                 self.tell();
@@ -156,22 +156,22 @@ impl Gate {
     }
 }
 
-impl std::fmt::Debug for Gate {
+impl std::fmt::Debug for Overload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gate").field("most", &self.most).finish_non_exhaustive()
+        f.debug_struct("Overload").field("most", &self.most).finish_non_exhaustive()
     }
 }
 
 /// A request that was let in.
 #[derive(Debug)]
 pub struct Pass {
-    gate: Arc<Gate>,
+    overload: Arc<Overload>,
     line: Line,
 }
 
 /// The place of one request, where the event loop's handlers can leave it and come back.
 pub struct Place {
-    gate: Arc<Gate>,
+    overload: Arc<Overload>,
     pulse: Option<Rc<Pulse>>,
     line: Cell<Line>,
     pass: RefCell<Option<Pass>>,
@@ -179,9 +179,13 @@ pub struct Place {
 
 impl Place {
     /// Take a place in this line.
-    pub fn take(gate: &Arc<Gate>, line: Line, pulse: Option<Rc<Pulse>>) -> Result<Rc<Self>, Why> {
+    pub fn take(
+        overload: &Arc<Overload>,
+        line: Line,
+        pulse: Option<Rc<Pulse>>,
+    ) -> Result<Rc<Self>, Why> {
         let (line, pass) = (Cell::new(line), RefCell::default());
-        let place = Self { gate: Arc::clone(gate), pulse, line, pass };
+        let place = Self { overload: Arc::clone(overload), pulse, line, pass };
         place.come_back()?;
         Ok(Rc::new(place))
     }
@@ -195,7 +199,7 @@ impl Place {
     pub fn come_back(&self) -> Result<(), Why> {
         self.leave();
         let loop_wait = self.pulse.as_ref().map_or(Duration::ZERO, |pulse| pulse.wait());
-        self.pass.replace(Some(self.gate.admit(self.line.get(), loop_wait)?));
+        self.pass.replace(Some(self.overload.admit(self.line.get(), loop_wait)?));
         Ok(())
     }
 
@@ -210,10 +214,10 @@ impl Drop for Pass {
         match self.line {
             Line::Free => {}
             Line::Jobs => {
-                self.gate.jobs.fetch_sub(1, Ordering::Relaxed);
+                self.overload.jobs.fetch_sub(1, Ordering::Relaxed);
             }
             Line::Operators => {
-                self.gate.operators.fetch_sub(1, Ordering::Relaxed);
+                self.overload.operators.fetch_sub(1, Ordering::Relaxed);
             }
         }
     }
@@ -258,9 +262,9 @@ pub struct Pulse(Cell<Instant>);
 
 impl Pulse {
     /// Begin, on this event loop.
-    pub fn start(gate: &Gate) -> Rc<Self> {
+    pub fn start(overload: &Overload) -> Rc<Self> {
         let pulse = Rc::new(Self(Cell::new(Instant::now())));
-        let (waits, beating) = (Arc::clone(&gate.loop_waits), Rc::downgrade(&pulse));
+        let (waits, beating) = (Arc::clone(&overload.loop_waits), Rc::downgrade(&pulse));
         spawn(async move {
             loop {
                 time::sleep(BEAT).await;
@@ -286,61 +290,63 @@ mod tests {
 
     #[test]
     fn a_full_gate_refuses_and_opens_again() {
-        let gate = Gate::new(2, || NONE);
-        let passes = [(); 2].map(|()| gate.admit(Line::Jobs, NONE).unwrap());
-        assert_eq!(gate.admit(Line::Jobs, NONE).err(), Some(Why::Requests));
-        let operator = gate.admit(Line::Operators, NONE).unwrap();
-        assert_eq!(gate.in_flight(), [("jobs", 2), ("operators", 1)]);
+        let overload = Overload::new(2, || NONE);
+        let passes = [(); 2].map(|()| overload.admit(Line::Jobs, NONE).unwrap());
+        assert_eq!(overload.admit(Line::Jobs, NONE).err(), Some(Why::Requests));
+        let operator = overload.admit(Line::Operators, NONE).unwrap();
+        assert_eq!(overload.in_flight(), [("jobs", 2), ("operators", 1)]);
         drop((passes, operator));
-        assert_eq!(gate.in_flight(), [("jobs", 0), ("operators", 0)]);
-        assert!(gate.admit(Line::Jobs, NONE).is_ok());
-        assert_eq!(gate.refused()[2], ("requests", 1));
+        assert_eq!(overload.in_flight(), [("jobs", 0), ("operators", 0)]);
+        assert!(overload.admit(Line::Jobs, NONE).is_ok());
+        assert_eq!(overload.refused()[2], ("requests", 1));
     }
 
     #[test]
     fn a_long_wait_refuses_only_when_many_are_served() {
-        let gate = Gate::new(1000, || WRITER_WAIT * 2);
-        let few: Vec<_> = (0..ALWAYS).map(|_| gate.admit(Line::Jobs, LOOP_WAIT * 2)).collect();
+        let overload = Overload::new(1000, || WRITER_WAIT * 2);
+        let few: Vec<_> = (0..ALWAYS).map(|_| overload.admit(Line::Jobs, LOOP_WAIT * 2)).collect();
         assert!(few.iter().all(Result::is_ok));
-        assert_eq!(gate.admit(Line::Jobs, LOOP_WAIT * 2).err(), Some(Why::EventLoop));
-        assert_eq!(gate.admit(Line::Jobs, NONE).err(), Some(Why::Writer));
-        assert!(gate.admit(Line::Operators, LOOP_WAIT * 2).is_ok());
+        assert_eq!(overload.admit(Line::Jobs, LOOP_WAIT * 2).err(), Some(Why::EventLoop));
+        assert_eq!(overload.admit(Line::Jobs, NONE).err(), Some(Why::Writer));
+        assert!(overload.admit(Line::Operators, LOOP_WAIT * 2).is_ok());
         drop(few);
-        assert!(gate.admit(Line::Jobs, LOOP_WAIT * 2).is_ok());
+        assert!(overload.admit(Line::Jobs, LOOP_WAIT * 2).is_ok());
     }
 
     #[test]
     fn operators_have_a_bound_of_their_own() {
-        let gate = Gate::new(1, || NONE);
-        let all: Vec<_> = (0..OPERATORS).map(|_| gate.admit(Line::Operators, NONE)).collect();
-        assert_eq!(gate.admit(Line::Operators, NONE).err(), Some(Why::Operators));
-        assert!(gate.admit(Line::Jobs, NONE).is_ok() && gate.admit(Line::Free, NONE).is_ok());
+        let overload = Overload::new(1, || NONE);
+        let all: Vec<_> = (0..OPERATORS).map(|_| overload.admit(Line::Operators, NONE)).collect();
+        assert_eq!(overload.admit(Line::Operators, NONE).err(), Some(Why::Operators));
+        assert!(
+            overload.admit(Line::Jobs, NONE).is_ok() && overload.admit(Line::Free, NONE).is_ok()
+        );
         drop(all);
     }
 
     #[test]
     fn a_place_is_left_and_taken_again_while_there_is_room() {
-        let gate = Gate::new(1, || NONE);
-        let place = Place::take(&gate, Line::Jobs, None).unwrap();
-        assert_eq!(Place::take(&gate, Line::Jobs, None).err(), Some(Why::Requests));
+        let overload = Overload::new(1, || NONE);
+        let place = Place::take(&overload, Line::Jobs, None).unwrap();
+        assert_eq!(Place::take(&overload, Line::Jobs, None).err(), Some(Why::Requests));
         place.leave();
-        let other = Place::take(&gate, Line::Jobs, None).unwrap();
+        let other = Place::take(&overload, Line::Jobs, None).unwrap();
         assert_eq!(place.come_back(), Err(Why::Requests));
         drop(other);
         assert_eq!(place.come_back(), Ok(()));
         drop(place);
-        assert_eq!(gate.in_flight(), [("jobs", 0), ("operators", 0)]);
+        assert_eq!(overload.in_flight(), [("jobs", 0), ("operators", 0)]);
     }
 
     #[test]
     fn a_stranger_has_no_place_among_operators() {
-        let gate = Gate::new(1, || NONE);
-        let place = Place::take(&gate, Line::Operators, None).unwrap();
+        let overload = Overload::new(1, || NONE);
+        let place = Place::take(&overload, Line::Operators, None).unwrap();
         assert_eq!(place.move_to_jobs(), Ok(()));
-        assert_eq!(gate.in_flight(), [("jobs", 1), ("operators", 0)]);
-        let other = Place::take(&gate, Line::Operators, None).unwrap();
+        assert_eq!(overload.in_flight(), [("jobs", 1), ("operators", 0)]);
+        let other = Place::take(&overload, Line::Operators, None).unwrap();
         assert_eq!(other.move_to_jobs(), Err(Why::Requests));
-        assert_eq!(gate.in_flight(), [("jobs", 1), ("operators", 0)]);
+        assert_eq!(overload.in_flight(), [("jobs", 1), ("operators", 0)]);
     }
 
     #[test]
@@ -352,13 +358,13 @@ mod tests {
 
     #[actix_web::test]
     async fn a_blocked_event_loop_is_seen_while_it_is_blocked_and_after() {
-        let gate = Gate::new(1, || NONE);
-        let pulse = Pulse::start(&gate);
+        let overload = Overload::new(1, || NONE);
+        let pulse = Pulse::start(&overload);
         time::sleep(BEAT * 3).await;
         std::thread::sleep(LOOP_WAIT * 3);
         assert!(pulse.wait() > LOOP_WAIT, "{:?}", pulse.wait());
         time::sleep(BEAT * 3).await;
-        let longest = gate.loop_waits().counts().filter(|(_, count)| *count > 0).last();
+        let longest = overload.loop_waits().counts().filter(|(_, count)| *count > 0).last();
         assert!(longest.unwrap().0.is_none_or(|bound| bound > 25_000), "{longest:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Sealed secrets in memory: ciphertext, never a value.
+//! A cache that is bounded in bytes: of sealed secrets, and of opened sessions.
 //!
 //! Two generations stand in for an exact order of use: what is asked for moves to the
 //! young one, and when that has half of the bytes allowed, the old one is dropped.
@@ -18,7 +18,7 @@ pub(crate) trait Weigh {
 
 /// A cache bounded in bytes.
 #[derive(Debug)]
-pub(crate) struct Envelopes<K, V> {
+pub(crate) struct ByteCache<K, V> {
     most: usize,
     state: Mutex<State<K, V>>,
 }
@@ -41,7 +41,7 @@ struct State<K, V> {
 
 /// How full a cache is, and how often it served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EnvelopeFigures {
+pub struct ByteCacheFigures {
     /// What is kept, in bytes.
     pub bytes: usize,
     /// How many are kept.
@@ -52,7 +52,7 @@ pub struct EnvelopeFigures {
     pub misses: u64,
 }
 
-impl<K: Clone + Eq + Hash, V: Clone + Weigh> Envelopes<K, V> {
+impl<K: Clone + Eq + Hash, V: Clone + Weigh> ByteCache<K, V> {
     /// An empty cache that keeps at most `most` bytes.
     pub(crate) fn new(most: usize) -> Self {
         let state = State {
@@ -103,9 +103,9 @@ impl<K: Clone + Eq + Hash, V: Clone + Weigh> Envelopes<K, V> {
     }
 
     /// How full it is, and how often it served.
-    pub(crate) fn figures(&self) -> EnvelopeFigures {
+    pub(crate) fn figures(&self) -> ByteCacheFigures {
         let state = self.lock();
-        EnvelopeFigures {
+        ByteCacheFigures {
             bytes: state.young_weight + state.old_weight,
             entries: state.young.len() + state.old.len(),
             hits: state.hits,
@@ -144,21 +144,21 @@ mod tests {
         }
     }
 
-    fn put(cache: &Envelopes<u8, &'static str>, key: u8, value: &'static str) {
+    fn put(cache: &ByteCache<u8, &'static str>, key: u8, value: &'static str) {
         let ticket = cache.find(&key).unwrap_err();
         cache.put(ticket, key, value);
     }
 
     #[test]
     fn what_was_put_is_found() {
-        let cache = Envelopes::new(100);
+        let cache = ByteCache::new(100);
         put(&cache, 1, "one");
         assert_eq!(cache.find(&1).ok(), Some("one"));
     }
 
     #[test]
     fn a_read_that_began_before_a_change_is_not_kept() {
-        let cache = Envelopes::new(100);
+        let cache = ByteCache::new(100);
         let ticket = cache.find(&1).unwrap_err();
         cache.forget(|key| *key == 2);
         cache.put(ticket, 1, "stale");
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_change_throws_out_what_it_touches_and_nothing_else() {
-        let cache = Envelopes::new(100);
+        let cache = ByteCache::new(100);
         put(&cache, 1, "one");
         put(&cache, 2, "two");
         cache.forget(|key| *key == 1);
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn it_stays_within_its_bytes_and_keeps_what_is_used() {
-        let cache = Envelopes::new(20);
+        let cache = ByteCache::new(20);
         put(&cache, 0, "hot");
         for key in 1..50 {
             put(&cache, key, "cold");
@@ -191,12 +191,12 @@ mod tests {
         let figures = cache.figures();
         assert_eq!((figures.hits, figures.misses), (49, 50));
         cache.forget(|_| true);
-        assert_eq!(cache.figures(), EnvelopeFigures { bytes: 0, entries: 0, ..figures });
+        assert_eq!(cache.figures(), ByteCacheFigures { bytes: 0, entries: 0, ..figures });
     }
 
     #[test]
     fn what_is_larger_than_half_is_never_kept() {
-        let cache = Envelopes::new(10);
+        let cache = ByteCache::new(10);
         put(&cache, 1, "far too long");
         assert!(cache.find(&1).is_err());
     }
