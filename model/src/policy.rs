@@ -37,7 +37,7 @@ mod typed;
 pub use claim_test::{AnchorTest, ClaimTest, Scalar};
 pub use draft::{AnchorDraft, Explain, PolicyDraft};
 pub use error::{PolicyError, PolicyFault};
-pub use evaluate::{Decision, NotGranted, Outcome, evaluate, may_read};
+pub use evaluate::{Decision, NotGranted, Outcome, evaluate};
 pub use explain::{
     CheckFault, CheckTrace, FailedClaim, PathTrace, PolicyTrace, Scope, Trace, explain,
 };

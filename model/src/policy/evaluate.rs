@@ -85,19 +85,6 @@ pub fn evaluate(
     Decision { outcomes, policies_used, session_seconds, anchored }
 }
 
-/// Whether one path is given, for the tests of presets: the broker asks [`evaluate`].
-pub fn may_read(
-    set: &PolicySet,
-    workload: &Workload,
-    path: &SecretPath,
-    now: Timestamp,
-) -> Result<Arc<TrustPolicy>, NotGranted> {
-    match decide(&matching(set, workload, now), path) {
-        Outcome::Granted(policy) => Ok(policy),
-        Outcome::Refused(why) => Err(why),
-    }
-}
-
 /// The policies that match, by name.
 pub(super) fn matching<'s>(
     set: &'s PolicySet,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use segura_model::issuer::KeySource;
-use segura_model::policy::{PolicyDraft, PolicySet, TrustPolicy, may_read};
+use segura_model::policy::{PolicyDraft, PolicySet, TrustPolicy, evaluate};
 use segura_model::preset::Preset;
 use segura_model::workload::WorkloadError;
 use segura_model::{Claims, IssuerEntry, Timestamp, Workload};
@@ -66,7 +66,8 @@ pub(crate) fn decides(preset: &Preset, policy: &str, claims: &Value) -> bool {
     let policy = TrustPolicy::compile(draft, &entry, preset).unwrap();
     let set = PolicySet::build(vec![Arc::new(policy)]);
     let workload = workload(preset, &parse(&claims.to_string())).unwrap();
-    may_read(&set, &workload, &"db/prod/password".parse().unwrap(), Timestamp(20)).is_ok()
+    let wanted = ["db/prod/password".parse().unwrap()];
+    evaluate(&set, &workload, &wanted, Timestamp(20)).is_granted()
 }
 
 mod tests {
