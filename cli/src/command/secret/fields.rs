@@ -52,6 +52,8 @@ impl FromStr for Assignment {
             Some("-") => Source::Stdin,
             Some(path) => Source::File(path.into()),
             None if source == "-" => Source::Stdin,
+            // Base64 with its padding, where `FIELD=` was forgotten: no name to be printed.
+            None if source.bytes().all(|byte| byte == b'=') => return Err(()),
             None => Source::Inline(SecretText::new(source)),
         };
         Ok(Self { field, source })
@@ -263,7 +265,10 @@ mod tests {
             let error = read(&given, None, LineBreak::Cut).unwrap_err().to_string();
             assert!(error.contains("`password` is empty"), "{error}");
         }
-        assert!(read(&parse(&["password="]), None, LineBreak::Cut).is_err());
+        for bare in ["password=", "c2VjcmV0cw==", "c2VjcmV0LQ="] {
+            let error = super::parse(&[SecretText::new(bare)]).unwrap_err().to_string();
+            assert!(!error.contains(bare.trim_end_matches('=')), "{error}");
+        }
         std::fs::write(&path, r#"{"password":""}"#).unwrap();
         assert_eq!(read(&[], Some(&path), LineBreak::Cut).unwrap().len(), 1);
     }
