@@ -33,8 +33,9 @@ pub(crate) const TRIAL: Trial = Trial {
 };
 
 const CONNECTIONS: usize = 8;
-/// The whole disk, and what exchanges leave free of it.
-const SIZE: &str = "96m";
+/// The whole disk, more than ten rounds of a fast server write, and what exchanges leave
+/// free of it.
+const SIZE: &str = "256m";
 const LEAST: &str = "limits.min_free_disk=32 MiB";
 /// Free when it is nearly full.
 const NEARLY: u64 = 20 << 20;
@@ -170,14 +171,16 @@ impl Stage {
     /// the ledger would have a record of.
     async fn probe(&self) -> anyhow::Result<Reply> {
         let mut wire = Wire::connect(self.scene.port(0)).await?;
-        Ok(wire.ask(&send("POST", "/api/v2/deliveries", "", &json!({}))).await?)
+        let probe = send("POST", "/api/v2/deliveries", "", &json!({}));
+        wire.ask(&probe).await.context("a probe was not answered")
     }
 
     /// Write a secret that fills some pages, as an operator.
     async fn put(&self, path: String, done: &mut Vec<(Act, Reply)>) -> anyhow::Result<Reply> {
         let mut wire = Wire::connect(self.scene.port(0)).await?;
         let put = Act::Put(Put { path, version: 1, value: "x".repeat(16 << 10) });
-        let reply = wire.ask(&put.bytes(&self.scene.operator)).await?;
+        let asked = wire.ask(&put.bytes(&self.scene.operator)).await;
+        let reply = asked.context("an operator who writes was not answered")?;
         let told = reply.clone();
         done.push((put, reply));
         Ok(told)
@@ -187,7 +190,8 @@ impl Stage {
     async fn can_read(&self, report: &mut Report) -> anyhow::Result<()> {
         let mut wire = Wire::connect(self.scene.port(0)).await?;
         for path in ["/api/v2/audit?limit=10", "/api/v2/trust/policies", "/api/v2/a2a/secrets"] {
-            let reply = wire.ask(&get(path, &self.scene.operator)).await?;
+            let asked = wire.ask(&get(path, &self.scene.operator)).await;
+            let reply = asked.with_context(|| format!("{path} was not answered"))?;
             report.count("reads of an operator", 1);
             report.demand(reply.status == 200, || format!("{path} is answered {reply:?}"));
         }
