@@ -28,6 +28,8 @@ pub(crate) const TRIAL: Trial = Trial {
 
 /// The most that memory may grow by.
 const MEMORY: u64 = 16 * 1_000_000;
+/// How many jobs ask while all attacks are sent once, about.
+const JOBS_MEANWHILE: u64 = 300;
 /// Beyond the longest of the server's own times, for a busy machine.
 const SLACK: Duration = Duration::from_secs(15);
 const HUNDRED_MB: usize = 100_000_000;
@@ -107,10 +109,14 @@ async fn withstand(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let pid = scene.world.nodes()[0].pid();
-    // Its first handshakes and requests are not the attack's.
-    for _ in 0..20 {
-        deliver(scene, report).await;
+    // What a server keeps for the jobs that ask meanwhile is not the attack's: its first
+    // handshakes and requests, and the pages of its database.
+    let jobs = Watch::start(pid)?;
+    for _ in 0..times * JOBS_MEANWHILE {
+        let answer = scene.world.deliver(&scene.jobs.token(), &[SECRET]).await;
+        anyhow::ensure!(answer.status == 200, "a job is refused: {answer:?}");
     }
+    report.measure_bytes(&format!("{over}: grew by for as many jobs before"), jobs.growth().await);
     let whole = Watch::start(pid)?;
     for _ in 0..times {
         for group in groups.iter().flatten() {
