@@ -15846,7 +15846,9 @@ async function main() {
     path: getInput("binary-path"),
     mirror: getInput("download-url")
   });
-  addPath(dirname3(binary)), exportVariable("SEGURA_URL", url), exportVariable("SEGURA_AUDIENCE", getInput("audience") || url);
+  addPath(dirname3(binary)), exportVariable("SEGURA_URL", url);
+  let audience = getInput("audience");
+  (audience || process.env.SEGURA_AUDIENCE) && exportVariable("SEGURA_AUDIENCE", audience);
   let authority = await authorityFile(getInput("ca-cert"));
   authority && exportVariable("SEGURA_CA_CERT", authority);
   let secrets = getInput("secrets");

@@ -10,11 +10,11 @@ use segura_plugins::{IdToken, Supply};
 use segura_sdk::{Client, make_request_key};
 use tokio::time::{Instant, timeout_at};
 
-use super::ExecError;
 use super::identity::Identity;
 use super::kept::{self, Kept, KeptFile};
 use super::session::{After, OpenSession};
 use super::values::Given;
+use super::{ExecError, audience};
 use crate::error::CliError;
 use crate::print;
 
@@ -152,6 +152,7 @@ async fn deliver(
         }
         let away = error.class().kind == Kind::Unavailable && !error.is_lasting();
         if !away || Instant::now() + PAUSE >= deadline {
+            audience::explain(&error, &request.token, client.url());
             return Err(error.into());
         }
         tokio::time::sleep(PAUSE).await;

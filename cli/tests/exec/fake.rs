@@ -176,3 +176,14 @@ fn whoami() -> Value {
 pub(crate) const SESSION: &str = "01JDGW5E6Y3X9T2K8M4Q7R0BVC";
 /// An identity token, to all who do not look closely.
 pub(crate) const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl";
+
+/// What the broker says when it refuses.
+pub(crate) fn refusal(status: u16, code: &str) -> Value {
+    json!({
+        "type": format!("urn:segura:problem:{code}"),
+        "title": "Refused",
+        "status": status,
+        "detail": "a test said so",
+        "code": code,
+    })
+}

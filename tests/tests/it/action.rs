@@ -37,6 +37,11 @@ impl Download {
 
     /// Run the action's main step with `export: none`, as a runner does.
     async fn run(&self) -> Run {
+        self.run_with(&[]).await
+    }
+
+    /// The same with these variables.
+    async fn run_with(&self, variables: &[(&str, &str)]) -> Run {
         let path = |name: &str| self.folder.path().join(name);
         for name in ["env", "path", "state", "output"] {
             std::fs::write(path(name), "").expect("the runner makes these files");
@@ -54,8 +59,17 @@ impl Download {
             .env("INPUT_VAULT-URL", "https://segura.test")
             .env("INPUT_EXPORT", "none")
             .env("INPUT_DOWNLOAD-URL", &self.mirror)
+            .envs(variables.iter().copied())
             .arg(path("action/dist/main.mjs"));
         tokio::task::spawn_blocking(move || Run::of(&mut command)).await.expect("node runs")
+    }
+
+    /// What the step set for later ones as NAME, if it did.
+    fn set(&self, name: &str) -> Option<String> {
+        let env = std::fs::read_to_string(self.folder.path().join("env")).expect("it is there");
+        let mut lines = env.lines();
+        lines.find(|line| line.starts_with(&format!("{name}<<")))?;
+        lines.next().map(str::to_owned)
     }
 
     /// The folder that the step put on the job's `PATH`.
@@ -127,6 +141,25 @@ async fn a_flipped_byte_is_refused_and_never_run() {
     assert_eq!(run.code, 1, "{run:?}");
     assert!(run.stdout.contains("is not the program this action was made for"), "{run:?}");
     assert_eq!(download.added_path(), Path::new(""), "nothing was put on the path");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audience_is_set_only_where_one_is_given() {
+    let download = Download::new(PROGRAM.to_vec(), entry(PROGRAM)).await;
+    let url = ("INPUT_VAULT-URL", "https://Segura.test:443/");
+
+    let run = download.run_with(&[url]).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(download.set("SEGURA_URL").as_deref(), Some(url.1));
+    assert_eq!(download.set("SEGURA_AUDIENCE"), None, "the program knows how to spell it");
+
+    let run = download.run_with(&[url, ("INPUT_AUDIENCE", "api://segura")]).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(download.set("SEGURA_AUDIENCE").as_deref(), Some("api://segura"));
+
+    let run = download.run_with(&[url, ("SEGURA_AUDIENCE", "https://other.test")]).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(download.set("SEGURA_AUDIENCE").as_deref(), Some(""), "another broker's token");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
