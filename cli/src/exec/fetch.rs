@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::identity::Identity;
 use super::kept::{self, Kept, KeptFile};
-use super::session::{After, OpenSession};
+use super::session::{self, After, OpenSession};
 use super::values::Given;
 use super::{ExecError, audience};
 use crate::error::CliError;
@@ -39,9 +39,11 @@ pub(crate) async fn fetch(
     let deadline = Instant::now() + within;
     let wanted = unique(bindings);
     let mut file = open_kept(client, identity, session_file)?;
-    if let Some(file) = &mut file
-        && let Some((given, kept)) = by_kept_session(client, file, &wanted).await?
-    {
+    let before = match &mut file {
+        Some(file) => by_kept_session(client, identity.supply(), file, &wanted).await?,
+        None => None,
+    };
+    if let Some(Before::Given(given, kept)) = before {
         let session = open_session(client, &kept, After::Keep);
         return Ok(Fetched { given, session, kept: None });
     }
@@ -57,6 +59,10 @@ pub(crate) async fn fetch(
     let after = if file.is_some() { After::Keep } else { After::End };
     let session = open_session(client, &kept, after);
     if let Some(file) = &mut file {
+        if let Some(Before::TooOld(old)) = before {
+            // Nobody could end it any more once the file has forgotten it.
+            session::end(client.session(old.token), old.expires_at).await;
+        }
         file.write(&kept)?;
     }
     let given = answer.secrets.into_iter();
@@ -97,13 +103,22 @@ fn open_kept(
     Ok(None)
 }
 
+/// What became of the session in the file.
+enum Before {
+    /// It gave what is wanted.
+    Given(Vec<Given>, Kept),
+    /// It lives, and is too old for what is wanted; a new one is not.
+    TooOld(Kept),
+}
+
 /// Read by the session in the file. A session that is over is `None`; a secret that is
 /// refused is an error, because a new session would be refused it as well.
 async fn by_kept_session(
     client: &Client,
+    supply: Supply,
     file: &mut KeptFile,
     wanted: &[WantedSecret],
-) -> Result<Option<(Vec<Given>, Kept)>, CliError> {
+) -> Result<Option<Before>, CliError> {
     let Some(kept) = file.read().filter(|kept| kept.url == client.url()) else {
         return Ok(None);
     };
@@ -111,9 +126,6 @@ async fn by_kept_session(
         return Ok(None);
     }
     let session = client.session(kept.token.clone());
-    if wanted.is_empty() {
-        return Ok(Some((Vec::new(), kept)));
-    }
     let mut given = Vec::with_capacity(wanted.len());
     for one in wanted {
         let query = SecretQuery {
@@ -124,10 +136,13 @@ async fn by_kept_session(
         match session.read(&one.path, &query).await {
             Ok(answer) => given.push(Given { wanted: one.clone(), fields: answer.fields }),
             Err(error) if error.class().kind == Kind::Unauthenticated => return Ok(None),
+            Err(error) if error.code() == TOO_OLD && supply != Supply::OnePerJob => {
+                return Ok(Some(Before::TooOld(kept)));
+            }
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Some((given, kept)))
+    Ok(Some(Before::Given(given, kept)))
 }
 
 /// One delivery, tried until the time is over. Where the platform gives a token whenever
@@ -203,6 +218,8 @@ const ONE_TOKEN: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_secs(1);
 /// What the broker calls a token that was spent before.
 const REPLAYED: &str = "token-replayed";
+/// What it says of a session that lives longer than the policy of a secret allows.
+const TOO_OLD: &str = "session-too-old";
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 
 mod before;
 mod fake;
+mod kept;
 mod waiting;
 
 use std::io::{Read, Write};
