@@ -91,7 +91,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
             Ok(bound)
         });
         if let (Some((mut file, mut kept)), Ok(paths)) = (kept, &handed) {
-            kept.files.clone_from(paths);
+            // Beside those of earlier calls: the end of the session removes them all.
+            kept.files.extend_from_slice(paths);
             file.write(&kept)?;
         }
         let id = session.id;

@@ -39,13 +39,16 @@ pub(crate) async fn fetch(
     let deadline = Instant::now() + within;
     let wanted = unique(bindings);
     let mut file = open_kept(client, identity, session_file)?;
-    let before = match &mut file {
-        Some(file) => by_kept_session(client, identity.supply(), file, &wanted).await?,
+    let kept = file.as_mut().and_then(KeptFile::read);
+    // They are the job's still, whatever becomes of the session that they came by.
+    let files = kept.as_ref().map(|kept| kept.files.clone()).unwrap_or_default();
+    let before = match kept {
+        Some(kept) => by_kept_session(client, identity.supply(), kept, &wanted).await?,
         None => None,
     };
     if let Some(Before::Given(given, kept)) = before {
         let session = open_session(client, &kept, After::Keep);
-        return Ok(Fetched { given, session, kept: None });
+        return Ok(Fetched { given, session, kept: file.map(|file| (file, kept)) });
     }
 
     let answer = deliver(client, identity, wanted, deadline).await?;
@@ -54,7 +57,7 @@ pub(crate) async fn fetch(
         id: answer.session.id,
         token: answer.session.token,
         expires_at: answer.session.expires_at,
-        files: Vec::new(),
+        files,
     };
     let after = if file.is_some() { After::Keep } else { After::End };
     let session = open_session(client, &kept, after);
@@ -111,18 +114,15 @@ enum Before {
     TooOld(Kept),
 }
 
-/// Read by the session in the file. A session that is over is `None`; a secret that is
+/// Read by the session that was kept. A session that is over is `None`; a secret that is
 /// refused is an error, because a new session would be refused it as well.
 async fn by_kept_session(
     client: &Client,
     supply: Supply,
-    file: &mut KeptFile,
+    kept: Kept,
     wanted: &[WantedSecret],
 ) -> Result<Option<Before>, CliError> {
-    let Some(kept) = file.read().filter(|kept| kept.url == client.url()) else {
-        return Ok(None);
-    };
-    if kept.expires_at <= SystemClock.now() {
+    if kept.url != client.url() || kept.expires_at <= SystemClock.now() {
         return Ok(None);
     }
     let session = client.session(kept.token.clone());

@@ -42,6 +42,14 @@ impl Job {
         self.run(&["export", "--token-env", "MY_TOKEN", "--to", to, "--secret", secret])
     }
 
+    /// The files that hold values.
+    fn value_files(&self) -> Vec<PathBuf> {
+        let all = self.folder.path().read_dir().expect("a folder").flatten();
+        all.map(|entry| entry.path())
+            .filter(|path| std::fs::read_to_string(path).is_ok_and(|text| text == VALUE))
+            .collect()
+    }
+
     fn asked(&self, what: &str) -> usize {
         self.broker.asked(what).len()
     }
@@ -88,4 +96,24 @@ fn a_job_with_one_token_is_told_that_its_session_is_too_old() {
     let told = exec();
     assert!(told.code == 4 && told.err.contains("a test said so"), "{}", told.err);
     assert_eq!((job.asked(DELIVERY), job.asked(END)), (1, 0));
+}
+
+#[test]
+fn the_end_of_a_session_removes_the_files_of_every_export() {
+    let job = Job::new();
+    let first = job.export("file", "a > P");
+    assert_eq!(first.code, 0, "{}", first.err);
+    assert_eq!(job.export("file", "b > Q").code, 0, "by the session of the first");
+    assert_eq!(job.asked(DELIVERY), 1);
+    job.broker.next(Instead::Answer(401, refusal(401, "session-ended")));
+    assert_eq!(job.export("file", "c > R").code, 0, "by a session of its own");
+    assert_eq!(job.asked(DELIVERY), 2);
+    assert_eq!(job.export("env", "d > S").code, 0, "without a file");
+    let files = job.value_files();
+    assert_eq!(files.len(), 3, "{files:?}");
+
+    assert_eq!(job.run(&["session", "end"]).code, 0);
+
+    assert_eq!(job.value_files(), Vec::<PathBuf>::new());
+    assert!(!job.path("session").exists());
 }
