@@ -144,6 +144,25 @@ async fn a_flipped_byte_is_refused_and_never_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_program_in_the_cache_is_downloaded_anew() {
+    let download = Download::new(PROGRAM.to_vec(), entry(PROGRAM)).await;
+    assert_eq!(download.run().await.code, 0);
+    let program = download.added_path().join("segura");
+    let again = download.run().await;
+    assert!(again.code == 0 && !again.stdout.contains("Downloading"), "{again:?}");
+
+    std::fs::write(&program, "#!/bin/sh\necho another\n").expect("the cache can be written");
+    let run = download.run().await;
+
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("::warning::") && run.stdout.contains("Downloading"), "{run:?}");
+    assert_eq!(std::fs::read(&program).expect("it is there"), PROGRAM);
+    std::fs::remove_file(&program).expect("it can be removed");
+    assert_eq!(download.run().await.code, 0);
+    assert_eq!(std::fs::read(&program).expect("it is there"), PROGRAM);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_audience_is_set_only_where_one_is_given() {
     let download = Download::new(PROGRAM.to_vec(), entry(PROGRAM)).await;
     let url = ("INPUT_VAULT-URL", "https://Segura.test:443/");
@@ -164,12 +183,19 @@ async fn an_audience_is_set_only_where_one_is_given() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_entry_says_what_to_do() {
-    for files in [json!({}), json!({"win32-x64": {"name": "segura.exe", "sha256": ""}})] {
+    let without_checksum = json!({"linux-x64": {"name": "segura-2.0.0-linux-x64", "sha256": ""}});
+    for files in [json!({}), json!({"win32-x64": {}}), without_checksum] {
         let download = Download::new(PROGRAM.to_vec(), files).await;
+        // A program in the cache that nothing vouches for is not run either.
+        let cached = download.folder.path().join("cache/segura/2.0.0/linux-x64");
+        std::fs::create_dir_all(&cached).expect("a cache");
+        std::fs::write(cached.with_extension("complete"), "").expect("a cache");
+        std::fs::write(cached.join("segura"), PROGRAM).expect("a cache");
         let run = download.run().await;
         assert_eq!(run.code, 1, "{run:?}");
         assert!(run.stdout.contains("has no entry for segura 2.0.0 on linux-x64"), "{run:?}");
         assert!(run.stdout.contains("binary-path"), "{run:?}");
+        assert_eq!(download.added_path(), Path::new(""), "nothing was put on the path");
     }
 }
 
