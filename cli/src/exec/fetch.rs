@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use segura_model::api::{DeliveryAnswer, DeliveryRequest, SecretQuery};
 use segura_model::wanted::{Binding, WantedSecret};
 use segura_model::{Classify, Clock, Kind, SystemClock};
@@ -12,7 +13,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::identity::Identity;
 use super::kept::{self, Kept, KeptFile};
-use super::session::{self, After, OpenSession};
+use super::session::{self, After, END_TIME, OpenSession};
+use super::signals::Signals;
 use super::values::Given;
 use super::{ExecError, audience};
 use crate::error::CliError;
@@ -24,6 +26,8 @@ pub(crate) struct Fetched {
     pub(crate) session: OpenSession,
     /// The file in which the session is kept, if it is.
     pub(crate) kept: Option<(KeptFile, Kept)>,
+    /// Listened to since the token was spent, if it was.
+    pub(crate) signals: Option<Signals>,
 }
 
 /// Trade the job's identity for what the bindings want. `session_file` is where the
@@ -48,10 +52,11 @@ pub(crate) async fn fetch(
     };
     if let Some(Before::Given(given, kept)) = before {
         let session = open_session(client, &kept, After::Keep);
-        return Ok(Fetched { given, session, kept: file.map(|file| (file, kept)) });
+        let kept = file.map(|file| (file, kept));
+        return Ok(Fetched { given, session, kept, signals: None });
     }
 
-    let answer = deliver(client, identity, wanted, deadline).await?;
+    let (answer, signals) = ask(client, identity, wanted, deadline).await?;
     let kept = Kept {
         url: client.url().to_owned(),
         id: answer.session.id,
@@ -70,7 +75,38 @@ pub(crate) async fn fetch(
     }
     let given = answer.secrets.into_iter();
     let given = given.map(|one| Given { wanted: one.wanted, fields: one.fields }).collect();
-    Ok(Fetched { given, session, kept: file.map(|file| (file, kept)) })
+    let kept = file.map(|file| (file, kept));
+    Ok(Fetched { given, session, kept, signals: Some(signals) })
+}
+
+/// A delivery for this job's token, and the signals that are listened to from then on.
+async fn ask(
+    client: &Client,
+    identity: &Identity<'_>,
+    wanted: Vec<WantedSecret>,
+    deadline: Instant,
+) -> Result<(DeliveryAnswer, Signals), CliError> {
+    let token = identity.token().await.map_err(ExecError::Platform)?;
+    // Until now a signal has nothing to leave behind; from here on it has a session.
+    let mut signals = Signals::listen().map_err(ExecError::Signals)?;
+    let delivery = deliver(client, identity, &token, wanted, deadline);
+    match signals.interrupt(delivery, END_TIME).await {
+        Ok(answer) => Ok((answer?, signals)),
+        Err((signal, late)) => Err(give_back(client, signal, late).await),
+    }
+}
+
+/// A signal came first: end the session of an answer that arrived all the same.
+async fn give_back(
+    client: &Client,
+    signal: Signal,
+    late: Option<Result<DeliveryAnswer, CliError>>,
+) -> CliError {
+    if let Some(Ok(answer)) = late {
+        let session = client.session(answer.session.token);
+        session::end(session, answer.session.expires_at).await;
+    }
+    ExecError::Signalled(signal).into()
 }
 
 /// Where this job's session is kept, or would be.
@@ -150,10 +186,11 @@ async fn by_kept_session(
 async fn deliver(
     client: &Client,
     identity: &Identity<'_>,
+    token: &IdToken,
     wanted: Vec<WantedSecret>,
     deadline: Instant,
 ) -> Result<DeliveryAnswer, CliError> {
-    let mut request = new_request(&identity.token().await.map_err(ExecError::Platform)?, wanted);
+    let mut request = new_request(token, wanted);
     let left = deadline.saturating_duration_since(Instant::now());
     let client = client.with_patience(patience(identity.supply(), left));
     let mut error = match client.deliver(&request).await {

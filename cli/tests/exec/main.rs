@@ -2,6 +2,7 @@
 //! binary against a broker of a few lines. What the broker does is tested elsewhere.
 
 mod before;
+mod early;
 mod fake;
 mod kept;
 mod waiting;
