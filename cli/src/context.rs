@@ -112,12 +112,14 @@ impl Context {
         &self,
         future: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CliError> {
-        tokio::runtime::Builder::new_current_thread()
+        let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|source| CliError::Runtime { source })?
-            .block_on(future)
-            .map_err(Into::into)
+            .map_err(|source| CliError::Runtime { source })?;
+        let result = runtime.block_on(future);
+        // A name that is still looked up is for a call that was given up.
+        runtime.shutdown_background();
+        result.map_err(Into::into)
     }
 
     /// Run a server's future: its database needs more than one thread.

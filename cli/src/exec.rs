@@ -5,6 +5,7 @@
 //! signals on to it ([`signals`]), and end the session ([`session`]). `segura export`
 //! and `segura whoami` use the first half.
 
+pub(crate) mod audience;
 pub(crate) mod child;
 pub(crate) mod end;
 pub(crate) mod error;

@@ -28,8 +28,12 @@ const ENDING: [&str; 14] = [
 ];
 
 /// Exit codes that are not their kind's.
-const SPECIAL: [(&str, u8); 3] =
-    [("cancelled", 130), ("command-not-executable", 126), ("command-not-found", 127)];
+const SPECIAL: [(&str, u8); 4] = [
+    ("cancelled", 130),
+    ("command-not-executable", 126),
+    ("command-not-found", 127),
+    ("signalled", 143),
+];
 
 /// All source text under these places of the repository, but for tests.
 fn sources() -> String {

@@ -2,7 +2,12 @@
 //!
 //! A value is looked for in every form that tools print it in (`mask/forms.rs`). A byte is
 //! held back only while it may still be the beginning of such a form, so a prompt
-//! without a line break appears at once, and at most 47 bytes ever wait.
+//! without a line break appears at once, and at most 47 bytes and the line breaks among
+//! them ever wait.
+//!
+//! Base64 and hex are looked for in the output without its line breaks, because tools put
+//! them anywhere in such a form; the breaks themselves stay visible. At the end of a line
+//! fewer than four characters are no reason to wait for the next one.
 //!
 //! Everything that any form covers becomes `***`, overlaps included: replacing only
 //! the leftmost of two overlapping secrets would show the rest of the other. Of a long
@@ -11,6 +16,7 @@
 
 mod forms;
 mod index;
+mod search;
 mod stream;
 mod tail;
 #[cfg(test)]
@@ -21,7 +27,7 @@ use std::sync::Arc;
 use segura_model::SecretText;
 
 pub(crate) use forms::lines;
-use index::Index;
+use index::Known;
 pub use stream::Stream;
 
 /// What to do with a value that is too short to be hidden.
@@ -35,7 +41,7 @@ pub enum ShortValues {
 
 /// Knows the values and all their forms; each stream of output has a state of its own.
 #[derive(Clone)]
-pub struct Masker(Arc<Index>);
+pub struct Masker(Arc<Known>);
 
 impl Masker {
     /// Prepare to hide `values`.
@@ -56,7 +62,7 @@ impl Masker {
         if size > LARGEST {
             return Err(MaskError::TooLarge { limit: LARGEST });
         }
-        Ok(Self(Arc::new(Index::new(forms::of(hidden)))))
+        Ok(Self(Arc::new(Known::new(forms::of(hidden)))))
     }
 
     /// A stream of output in which to hide them.

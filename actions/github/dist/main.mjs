@@ -15542,6 +15542,9 @@ function debug(message) {
 function error(message, properties = {}) {
   issueCommand("error", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
+function warning(message, properties = {}) {
+  issueCommand("warning", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
 function info(message) {
   process.stdout.write(message + os4.EOL);
 }
@@ -15788,7 +15791,14 @@ var TABLE = new URL("../checksums.json", import.meta.url);
 async function locate({ path: path4, mirror }) {
   if (path4) return given(path4);
   let table = JSON.parse(await readFile(TABLE, "utf8")), system = `${platform2}-${arch3}`, entry = expected(table, system), found = find("segura", table.version, system);
-  return found ? `${found}/segura` : download({ mirror, version: table.version, system, ...entry });
+  if (found) {
+    let file = `${found}/segura`;
+    if (await sha256Of(file).catch(() => "") === entry.sha256) return file;
+    warning(
+      `${file} in the runner's tool cache is not the program this action was made for; it is not run, but downloaded anew. Find out who writes to that cache: jobs that share it can change each other's programs.`
+    );
+  }
+  return download({ mirror, version: table.version, system, ...entry });
 }
 async function given(path4) {
   return await access2(path4, constants3.X_OK).catch(() => {
@@ -15797,7 +15807,7 @@ async function given(path4) {
 }
 function expected(table, system) {
   let entry = table.files?.[system];
-  if (entry) return entry;
+  if (entry?.sha256) return entry;
   let known = Object.keys(table.files ?? {}).join(", ") || "none";
   throw new Error(
     `checksums.json has no entry for segura ${table.version} on ${system} (it has: ${known}). Use a released tag of this action that has one, or put the program on the runner and name it with \`binary-path\`.`
@@ -15810,12 +15820,15 @@ async function download({ mirror, version, system, name, sha256 }) {
     throw new Error(
       `cannot download ${url}: ${error2.message}. Name a mirror that this runner can reach with \`download-url\`, or use \`binary-path\`.`
     );
-  }), actual = createHash("sha256").update(await readFile(file)).digest("hex");
+  }), actual = await sha256Of(file);
   if (actual !== sha256)
     throw new Error(
       `${url} is not the program this action was made for: its SHA-256 is ${actual}, expected ${sha256}. It was not run. Check what the mirror serves.`
     );
   return await chmod2(file, 493), `${await cacheFile(file, "segura", "segura", version, system)}/segura`;
+}
+async function sha256Of(file) {
+  return createHash("sha256").update(await readFile(file)).digest("hex");
 }
 
 // src/segura.mjs
@@ -15846,7 +15859,9 @@ async function main() {
     path: getInput("binary-path"),
     mirror: getInput("download-url")
   });
-  addPath(dirname3(binary)), exportVariable("SEGURA_URL", url), exportVariable("SEGURA_AUDIENCE", getInput("audience") || url);
+  addPath(dirname3(binary)), exportVariable("SEGURA_URL", url);
+  let audience = getInput("audience");
+  (audience || process.env.SEGURA_AUDIENCE) && exportVariable("SEGURA_AUDIENCE", audience);
   let authority = await authorityFile(getInput("ca-cert"));
   authority && exportVariable("SEGURA_CA_CERT", authority);
   let secrets = getInput("secrets");

@@ -1,6 +1,7 @@
 // Where the `segura` program comes from: a given path, the runner's tool cache, or a
-// download whose SHA-256 stands in checksums.json beside this action. A tag of this
-// action therefore names the exact program it runs, whatever a mirror serves.
+// download. Of the latter two the SHA-256 stands in checksums.json beside this action. A
+// tag of this action therefore names the exact program it runs, whatever a mirror serves
+// and whatever an earlier job left in the cache.
 import { createHash } from "node:crypto";
 import { access, chmod, constants, readFile } from "node:fs/promises";
 import { arch, platform } from "node:process";
@@ -19,7 +20,14 @@ export async function locate({ path, mirror }) {
   const system = `${platform}-${arch}`;
   const entry = expected(table, system);
   const found = cache.find("segura", table.version, system);
-  if (found) return `${found}/segura`;
+  if (found) {
+    const file = `${found}/segura`;
+    if ((await sha256Of(file).catch(() => "")) === entry.sha256) return file;
+    core.warning(
+      `${file} in the runner's tool cache is not the program this action was made for; it is not run, but ` +
+        "downloaded anew. Find out who writes to that cache: jobs that share it can change each other's programs.",
+    );
+  }
   return download({ mirror, version: table.version, system, ...entry });
 }
 
@@ -33,7 +41,7 @@ async function given(path) {
 /** The entry of this platform; its absence is an error that says what to do. */
 export function expected(table, system) {
   const entry = table.files?.[system];
-  if (entry) return entry;
+  if (entry?.sha256) return entry;
   const known = Object.keys(table.files ?? {}).join(", ") || "none";
   throw new Error(
     `checksums.json has no entry for segura ${table.version} on ${system} (it has: ${known}). ` +
@@ -50,7 +58,7 @@ async function download({ mirror, version, system, name, sha256 }) {
         "Name a mirror that this runner can reach with `download-url`, or use `binary-path`.",
     );
   });
-  const actual = createHash("sha256").update(await readFile(file)).digest("hex");
+  const actual = await sha256Of(file);
   if (actual !== sha256) {
     throw new Error(
       `${url} is not the program this action was made for: its SHA-256 is ${actual}, expected ${sha256}. ` +
@@ -59,4 +67,8 @@ async function download({ mirror, version, system, name, sha256 }) {
   }
   await chmod(file, 0o755);
   return `${await cache.cacheFile(file, "segura", "segura", version, system)}/segura`;
+}
+
+async function sha256Of(file) {
+  return createHash("sha256").update(await readFile(file)).digest("hex");
 }

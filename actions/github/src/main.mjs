@@ -30,7 +30,10 @@ async function main() {
 
   // Later `segura exec` steps of this job find the broker by these; none is a secret.
   core.exportVariable("SEGURA_URL", url);
-  core.exportVariable("SEGURA_AUDIENCE", core.getInput("audience") || url);
+  // Without an audience the program takes the broker's address, which it knows how to spell;
+  // one that is there already is an earlier step's, and was meant for its broker.
+  const audience = core.getInput("audience");
+  if (audience || process.env.SEGURA_AUDIENCE) core.exportVariable("SEGURA_AUDIENCE", audience);
   const authority = await authorityFile(core.getInput("ca-cert"));
   if (authority) core.exportVariable("SEGURA_CA_CERT", authority);
 

@@ -77,7 +77,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     let (client, within) = (context.client()?, context.timeout()?);
     let identity = Identity::find(&identity, client.url(), context)?;
     context.block_on(async {
-        let Fetched { given, session, kept } =
+        let Fetched { given, session, kept, signals: _signals } =
             fetch(&client, &identity, &bindings, session_file.as_deref(), within).await?;
         let handed = hand_over(&place, session.id, || {
             let bound = values::bind(&bindings, &given)?;
@@ -91,7 +91,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
             Ok(bound)
         });
         if let (Some((mut file, mut kept)), Ok(paths)) = (kept, &handed) {
-            kept.files.clone_from(paths);
+            // Beside those of earlier calls: the end of the session removes them all.
+            kept.files.extend_from_slice(paths);
             file.write(&kept)?;
         }
         let id = session.id;

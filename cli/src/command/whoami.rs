@@ -5,8 +5,8 @@ use segura_model::api::{PolicyMatch, WhoamiAnswer};
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::exec::ExecError;
 use crate::exec::identity::{Identity, IdentityArgs};
+use crate::exec::{ExecError, audience};
 use crate::print::{self, Table};
 
 /// Print what the broker makes of this job's identity token.
@@ -29,7 +29,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
     let identity = Identity::find(&identity, client.url(), context)?;
     let answer = context.block_on(async {
         let token = identity.token().await.map_err(ExecError::Platform)?;
-        Ok::<_, CliError>(client.whoami(token.text().clone()).await?)
+        let answer = client.whoami(token.text().clone()).await;
+        Ok::<_, CliError>(
+            answer.inspect_err(|error| audience::explain(error, token.text(), client.url()))?,
+        )
     })?;
     print::result(context.format(), &answer, words)
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use rustix::process::Signal;
 use segura_model::wanted::{WantedError, WantedSecret};
 use segura_model::{Class, Classify};
 use segura_plugins::PlatformError;
@@ -51,6 +52,8 @@ pub(crate) enum ExecError {
     },
     #[error("{} cannot keep a session: {why}", path.display())]
     SessionFileUnsafe { path: PathBuf, why: &'static str },
+    #[error("signal {} came while the secrets were fetched: they were used for nothing", .0.as_raw())]
+    Signalled(Signal),
     #[error("signals cannot be listened for")]
     Signals(#[source] io::Error),
     #[error(
@@ -76,6 +79,7 @@ impl Classify for ExecError {
             Self::Program(error) => error.class(),
             Self::SessionFile { .. } => Class::internal("session-file"),
             Self::SessionFileUnsafe { .. } => Class::forbidden("session-file-unsafe"),
+            Self::Signalled(_) => Class::unavailable("signalled"),
             Self::Signals(_) => Class::internal("signals"),
             Self::TokenSpent(_) => Class::conflict("token-spent"),
         }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use segura_model::api::{DeliveryAnswer, DeliveryRequest, SecretQuery};
 use segura_model::wanted::{Binding, WantedSecret};
 use segura_model::{Classify, Clock, Kind, SystemClock};
@@ -10,11 +11,12 @@ use segura_plugins::{IdToken, Supply};
 use segura_sdk::{Client, make_request_key};
 use tokio::time::{Instant, timeout_at};
 
-use super::ExecError;
 use super::identity::Identity;
 use super::kept::{self, Kept, KeptFile};
-use super::session::{After, OpenSession};
+use super::session::{self, After, END_TIME, OpenSession};
+use super::signals::Signals;
 use super::values::Given;
+use super::{ExecError, audience};
 use crate::error::CliError;
 use crate::print;
 
@@ -24,6 +26,8 @@ pub(crate) struct Fetched {
     pub(crate) session: OpenSession,
     /// The file in which the session is kept, if it is.
     pub(crate) kept: Option<(KeptFile, Kept)>,
+    /// Listened to since the token was spent, if it was.
+    pub(crate) signals: Option<Signals>,
 }
 
 /// Trade the job's identity for what the bindings want. `session_file` is where the
@@ -39,29 +43,70 @@ pub(crate) async fn fetch(
     let deadline = Instant::now() + within;
     let wanted = unique(bindings);
     let mut file = open_kept(client, identity, session_file)?;
-    if let Some(file) = &mut file
-        && let Some((given, kept)) = by_kept_session(client, file, &wanted).await?
-    {
+    let kept = file.as_mut().and_then(KeptFile::read);
+    // They are the job's still, whatever becomes of the session that they came by.
+    let files = kept.as_ref().map(|kept| kept.files.clone()).unwrap_or_default();
+    let before = match kept {
+        Some(kept) => by_kept_session(client, identity.supply(), kept, &wanted).await?,
+        None => None,
+    };
+    if let Some(Before::Given(given, kept)) = before {
         let session = open_session(client, &kept, After::Keep);
-        return Ok(Fetched { given, session, kept: None });
+        let kept = file.map(|file| (file, kept));
+        return Ok(Fetched { given, session, kept, signals: None });
     }
 
-    let answer = deliver(client, identity, wanted, deadline).await?;
+    let (answer, signals) = ask(client, identity, wanted, deadline).await?;
     let kept = Kept {
         url: client.url().to_owned(),
         id: answer.session.id,
         token: answer.session.token,
         expires_at: answer.session.expires_at,
-        files: Vec::new(),
+        files,
     };
     let after = if file.is_some() { After::Keep } else { After::End };
     let session = open_session(client, &kept, after);
     if let Some(file) = &mut file {
+        if let Some(Before::TooOld(old)) = before {
+            // Nobody could end it any more once the file has forgotten it.
+            session::end(client.session(old.token), old.expires_at).await;
+        }
         file.write(&kept)?;
     }
     let given = answer.secrets.into_iter();
     let given = given.map(|one| Given { wanted: one.wanted, fields: one.fields }).collect();
-    Ok(Fetched { given, session, kept: file.map(|file| (file, kept)) })
+    let kept = file.map(|file| (file, kept));
+    Ok(Fetched { given, session, kept, signals: Some(signals) })
+}
+
+/// A delivery for this job's token, and the signals that are listened to from then on.
+async fn ask(
+    client: &Client,
+    identity: &Identity<'_>,
+    wanted: Vec<WantedSecret>,
+    deadline: Instant,
+) -> Result<(DeliveryAnswer, Signals), CliError> {
+    let token = identity.token().await.map_err(ExecError::Platform)?;
+    // Until now a signal has nothing to leave behind; from here on it has a session.
+    let mut signals = Signals::listen().map_err(ExecError::Signals)?;
+    let delivery = deliver(client, identity, &token, wanted, deadline);
+    match signals.interrupt(delivery, END_TIME).await {
+        Ok(answer) => Ok((answer?, signals)),
+        Err((signal, late)) => Err(give_back(client, signal, late).await),
+    }
+}
+
+/// A signal came first: end the session of an answer that arrived all the same.
+async fn give_back(
+    client: &Client,
+    signal: Signal,
+    late: Option<Result<DeliveryAnswer, CliError>>,
+) -> CliError {
+    if let Some(Ok(answer)) = late {
+        let session = client.session(answer.session.token);
+        session::end(session, answer.session.expires_at).await;
+    }
+    ExecError::Signalled(signal).into()
 }
 
 /// Where this job's session is kept, or would be.
@@ -97,23 +142,26 @@ fn open_kept(
     Ok(None)
 }
 
-/// Read by the session in the file. A session that is over is `None`; a secret that is
+/// What became of the session in the file.
+enum Before {
+    /// It gave what is wanted.
+    Given(Vec<Given>, Kept),
+    /// It lives, and is too old for what is wanted; a new one is not.
+    TooOld(Kept),
+}
+
+/// Read by the session that was kept. A session that is over is `None`; a secret that is
 /// refused is an error, because a new session would be refused it as well.
 async fn by_kept_session(
     client: &Client,
-    file: &mut KeptFile,
+    supply: Supply,
+    kept: Kept,
     wanted: &[WantedSecret],
-) -> Result<Option<(Vec<Given>, Kept)>, CliError> {
-    let Some(kept) = file.read().filter(|kept| kept.url == client.url()) else {
-        return Ok(None);
-    };
-    if kept.expires_at <= SystemClock.now() {
+) -> Result<Option<Before>, CliError> {
+    if kept.url != client.url() || kept.expires_at <= SystemClock.now() {
         return Ok(None);
     }
     let session = client.session(kept.token.clone());
-    if wanted.is_empty() {
-        return Ok(Some((Vec::new(), kept)));
-    }
     let mut given = Vec::with_capacity(wanted.len());
     for one in wanted {
         let query = SecretQuery {
@@ -124,10 +172,13 @@ async fn by_kept_session(
         match session.read(&one.path, &query).await {
             Ok(answer) => given.push(Given { wanted: one.clone(), fields: answer.fields }),
             Err(error) if error.class().kind == Kind::Unauthenticated => return Ok(None),
+            Err(error) if error.code() == TOO_OLD && supply != Supply::OnePerJob => {
+                return Ok(Some(Before::TooOld(kept)));
+            }
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Some((given, kept)))
+    Ok(Some(Before::Given(given, kept)))
 }
 
 /// One delivery, tried until the time is over. Where the platform gives a token whenever
@@ -135,10 +186,11 @@ async fn by_kept_session(
 async fn deliver(
     client: &Client,
     identity: &Identity<'_>,
+    token: &IdToken,
     wanted: Vec<WantedSecret>,
     deadline: Instant,
 ) -> Result<DeliveryAnswer, CliError> {
-    let mut request = new_request(&identity.token().await.map_err(ExecError::Platform)?, wanted);
+    let mut request = new_request(token, wanted);
     let left = deadline.saturating_duration_since(Instant::now());
     let client = client.with_patience(patience(identity.supply(), left));
     let mut error = match client.deliver(&request).await {
@@ -152,6 +204,7 @@ async fn deliver(
         }
         let away = error.class().kind == Kind::Unavailable && !error.is_lasting();
         if !away || Instant::now() + PAUSE >= deadline {
+            audience::explain(&error, &request.token, client.url());
             return Err(error.into());
         }
         tokio::time::sleep(PAUSE).await;
@@ -202,6 +255,8 @@ const ONE_TOKEN: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_secs(1);
 /// What the broker calls a token that was spent before.
 const REPLAYED: &str = "token-replayed";
+/// What it says of a session that lives longer than the policy of a secret allows.
+const TOO_OLD: &str = "session-too-old";
 
 #[cfg(test)]
 mod tests {

@@ -139,7 +139,8 @@ pub(crate) fn paths(place: &SessionPlace, url: &str) -> Vec<PathBuf> {
     folders.map(|folder| folder.join(&name)).collect()
 }
 
-const LIMIT: usize = 64 << 10;
+/// A token, and the paths of the files of every export of a job.
+const LIMIT: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

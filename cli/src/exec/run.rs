@@ -36,10 +36,10 @@ pub(crate) enum Output {
 
 /// Run the child to its end, and close the session whatever that is.
 pub(crate) async fn run(task: &Task<'_>, fetched: Fetched) -> Result<u8, CliError> {
-    let Fetched { given, session, kept } = fetched;
+    let Fetched { given, session, kept, signals } = fetched;
     // Unlock the kept session before the child runs: it may want to use it.
     drop(kept);
-    match start(task, &given) {
+    match start(task, &given, signals) {
         Ok((child, signals)) => {
             drop(given);
             attend(child, signals, session).await
@@ -51,10 +51,14 @@ pub(crate) async fn run(task: &Task<'_>, fetched: Fetched) -> Result<u8, CliErro
     }
 }
 
-fn start(task: &Task<'_>, given: &[Given]) -> Result<(Child, Signals), ExecError> {
+fn start(
+    task: &Task<'_>,
+    given: &[Given],
+    signals: Option<Signals>,
+) -> Result<(Child, Signals), ExecError> {
     let plan = plan(task, values::bind(task.bindings, given)?)?;
     // From here on a signal is the child's to answer, even one that comes too early.
-    let signals = Signals::listen().map_err(ExecError::Signals)?;
+    let signals = signals.map_or_else(Signals::listen, Ok).map_err(ExecError::Signals)?;
     Ok((Child::start(plan)?, signals))
 }
 

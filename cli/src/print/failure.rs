@@ -7,6 +7,7 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use rustix::process::Signal;
 use segura_model::api::{Problem, SecretFault};
 use segura_model::{Classify, DenialId};
 use segura_sdk::SdkError;
@@ -29,8 +30,14 @@ pub(crate) fn failure(error: &CliError, used: Option<&str>, format: Format) -> E
     ExitCode::from(match error {
         CliError::Cancelled => CANCELLED,
         CliError::Exec(ExecError::Program(error)) => error.exit_code(),
+        CliError::Exec(ExecError::Signalled(signal)) => by_signal(*signal),
         other => other.class().kind.exit_code(),
     })
+}
+
+/// The code as a shell tells it.
+fn by_signal(signal: Signal) -> u8 {
+    u8::try_from(128 + signal.as_raw()).unwrap_or(1)
 }
 
 /// Say why nothing happens yet.

@@ -1,8 +1,10 @@
 //! What is looked at before anything is sent, and costs no token.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use crate::fake::Fake;
+use crate::fake::{self, Fake, Instead};
 use crate::{VALUE, exec, run, segura};
 
 #[test]
@@ -53,6 +55,23 @@ fn a_login_that_cannot_be_read_stops_no_job_that_is_given_all_it_needs() {
     let told = format!("error: the stored login, {}, cannot be read", login.display());
     assert!(needed.code == 2 && needed.err.starts_with(&told), "{}", needed.err);
     assert!(needed.err.contains("help: ") && needed.err.contains("SEGURA_URL"), "{}", needed.err);
+}
+
+#[test]
+fn a_token_that_is_refused_for_how_its_audience_is_spelled_is_told_of_it() {
+    let broker = Fake::with_value(VALUE);
+    let token = |aud: &str| {
+        let claims = URL_SAFE_NO_PAD.encode(json!({ "aud": aud }).to_string());
+        format!("e30.{claims}.c2ln")
+    };
+    let refusal = fake::refusal(403, "access-refused");
+    for (aud, told) in [(format!("{}/", broker.url), true), (broker.url.clone(), false)] {
+        broker.next(Instead::Answer(403, refusal.clone()));
+        let run = run(exec(&broker, "a > P").env("MY_TOKEN", token(&aud)).arg("true"));
+        assert_eq!(run.code, 4, "{}", run.err);
+        let warning = format!("the audience `{aud}`, and the broker is `{}`:", broker.url);
+        assert_eq!(run.err.contains(&warning), told, "{}", run.err);
+    }
 }
 
 #[test]

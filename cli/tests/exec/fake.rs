@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use serde_json::{Value, json};
 
@@ -35,6 +35,8 @@ pub(crate) enum Instead {
     Answer(u16, Value),
     /// Close the connection without a word.
     Lose,
+    /// Answer as usual, but only when told to.
+    Later(mpsc::Receiver<()>),
     /// Never answer, and leave the connection open.
     Nothing,
     /// Answer as usual after all.
@@ -90,6 +92,10 @@ fn serve(connection: &TcpStream, state: &State) {
             Some(Instead::Nothing) => loop {
                 std::thread::park();
             },
+            Some(Instead::Later(told)) => {
+                let _ = told.recv();
+                answer(&asked, state)
+            }
             Some(Instead::Usual) | None => answer(&asked, state),
         };
         let kind = if status < 400 { "application/json" } else { "application/problem+json" };
@@ -176,3 +182,14 @@ fn whoami() -> Value {
 pub(crate) const SESSION: &str = "01JDGW5E6Y3X9T2K8M4Q7R0BVC";
 /// An identity token, to all who do not look closely.
 pub(crate) const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl";
+
+/// What the broker says when it refuses.
+pub(crate) fn refusal(status: u16, code: &str) -> Value {
+    json!({
+        "type": format!("urn:segura:problem:{code}"),
+        "title": "Refused",
+        "status": status,
+        "detail": "a test said so",
+        "code": code,
+    })
+}

@@ -2,7 +2,9 @@
 //! binary against a broker of a few lines. What the broker does is tested elsewhere.
 
 mod before;
+mod early;
 mod fake;
+mod kept;
 mod waiting;
 
 use std::io::{Read, Write};

@@ -31,10 +31,10 @@ impl Hash for Form {
     }
 }
 
-/// Whether tools break a long text of this form into lines.
+/// Whether tools break a text of this form into lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Breaks {
-    /// Any number of line breaks, anywhere: `base64`, `xxd -p`.
+    /// At any place, for the lines are counted from what stands before it: `base64`, `xxd -p`.
     Anywhere,
     /// None but its own.
     Never,

@@ -1,20 +1,65 @@
-//! The heads of all forms in one automaton, and how much of its state is at stake.
+//! The heads of many forms in one automaton, and how much of its state is at stake.
 //!
 //! aho-corasick finds the matches; what its interface does not say is how many bytes
 //! of the output may still become one. Walking each head once through the automaton
 //! tells: in its plain (unanchored, standard) kind, the state after a prefix of a head
 //! stands for exactly that prefix.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::nfa::noncontiguous::NFA;
 use aho_corasick::{Anchored, MatchKind};
 
-use super::forms::Form;
+use super::forms::{Breaks, Form};
 use super::tail::Long;
 
 /// What to look for.
+pub(super) struct Known {
+    /// In the output as it is.
+    pub(super) exact: Index,
+    /// In the output without its line breaks.
+    pub(super) broken: Index,
+    /// Bytes with which some form begins.
+    first: [bool; 256],
+    /// Bytes with which some form begins, and those that may follow them: by `256 * one + next`.
+    pairs: Vec<bool>,
+}
+
+impl Known {
+    pub(super) fn new(forms: impl IntoIterator<Item = Form>) -> Self {
+        let (mut first, mut pairs) = ([false; 256], vec![false; 256 * 256]);
+        let mut sorts = (Vec::new(), Vec::new());
+        for form in forms {
+            first[usize::from(form.text[0])] = true;
+            pairs[pair(form.text[0], form.text[1])] = true;
+            if form.breaks == Breaks::Never {
+                sorts.0.push(form);
+            } else {
+                pairs[pair(form.text[0], b'\n')] = true;
+                pairs[pair(form.text[0], b'\r')] = true;
+                sorts.1.push(form);
+            }
+        }
+        Self { exact: Index::new(sorts.0), broken: Index::new(sorts.1), first, pairs }
+    }
+
+    /// How many of these bytes are certainly in no form.
+    pub(super) fn plain(&self, bytes: &[u8]) -> usize {
+        let begins = |at: usize| {
+            let next = bytes.get(at + 1);
+            self.first[usize::from(bytes[at])]
+                && next.is_none_or(|next| self.pairs[pair(bytes[at], *next)])
+        };
+        (0..bytes.len()).find(|at| begins(*at)).unwrap_or(bytes.len())
+    }
+}
+
+fn pair(one: u8, next: u8) -> usize {
+    usize::from(one) << 8 | usize::from(next)
+}
+
+/// Forms that are looked for in the same bytes.
 pub(super) struct Index {
     automaton: NFA,
     start: StateID,
@@ -43,7 +88,7 @@ pub(super) struct Hit<'a> {
 }
 
 impl Index {
-    pub(super) fn new(forms: HashSet<Form>) -> Self {
+    fn new(forms: Vec<Form>) -> Self {
         let mut longs = Vec::new();
         let mut by_head: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
         for form in forms {
@@ -99,9 +144,9 @@ impl Index {
         Some(hit)
     }
 
-    /// How many of these bytes no head begins with.
-    pub(super) fn plain(&self, bytes: &[u8]) -> usize {
-        bytes.iter().position(|byte| self.first[usize::from(*byte)]).unwrap_or(bytes.len())
+    /// Whether some head begins with this byte.
+    pub(super) fn begins(&self, byte: u8) -> bool {
+        self.first[usize::from(byte)]
     }
 
     pub(super) fn long(&self, at: usize) -> &Long {
@@ -150,8 +195,6 @@ fn open_lengths<'a>(
     open
 }
 
-/// Bytes of a form that the automaton knows.
-///
-/// Shorter than the lines that `base64` (76), PEM (64) and `xxd -p` (60) break at, so a
-/// head is never broken; longer than most passwords, which it holds entirely.
+/// Bytes of a form that the automaton knows: more than most passwords have, and few enough
+/// that forms of 2 MiB do not become an automaton of 2 MiB.
 pub(super) const HEAD: usize = 48;

@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 
-use super::forms::{Breaks, Form};
+use super::forms::Form;
 use super::index::{HEAD, Index};
 
 /// A form that is longer than its head.
@@ -34,17 +34,6 @@ pub(super) struct Tail {
     matched: usize,
 }
 
-/// What a byte is to a tail.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    /// A line break that the tool put in; the form goes on after it.
-    Break,
-    /// Not the form's.
-    Lost,
-    /// The form's next byte.
-    Part,
-}
-
 impl Tail {
     /// Follow a form whose head has just been seen.
     pub(super) fn after_head(long: usize) -> Self {
@@ -55,20 +44,17 @@ impl Tail {
         self.long == long
     }
 
-    pub(super) fn step(&mut self, byte: u8, index: &Index) -> Step {
+    /// Whether the byte is the form's next one; if not, the form has ended.
+    pub(super) fn step(&mut self, byte: u8, index: &Index) -> bool {
         let long = index.long(self.long);
-        let text = &long.form.text;
-        if long.form.breaks == Breaks::Anywhere && matches!(byte, b'\n' | b'\r') {
-            return Step::Break;
-        }
-        while text.get(self.matched) != Some(&byte) {
+        while long.form.text.get(self.matched) != Some(&byte) {
             self.matched = long.border(self.matched);
             if self.matched < HEAD {
-                return Step::Lost;
+                return false;
             }
         }
         self.matched += 1;
-        Step::Part
+        true
     }
 }
 

@@ -1,10 +1,14 @@
 //! What the filter promises: nothing leaks, nothing waits, nothing else changes.
 
+use std::ops::Range;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 
 use super::*;
+
+mod broken;
 
 fn masker(values: &[&str]) -> Masker {
     let values: Vec<_> = values.iter().map(|value| SecretText::new(*value)).collect();
@@ -37,6 +41,11 @@ fn so_far(values: &[&str], output: &str) -> String {
 fn numbers(count: usize) -> String {
     let numbers: Vec<_> = (0..count).map(|number| format!("{number:05}-")).collect();
     numbers.concat()
+}
+
+/// Where in the base64 of a text the characters are that `bytes` after `before` alone decide.
+fn core(before: &str, bytes: usize) -> Range<usize> {
+    (8 * before.len()).div_ceil(6)..8 * (before.len() + bytes) / 6
 }
 
 fn hex(value: &str) -> String {
@@ -205,10 +214,7 @@ fn long_lines(value: &str) -> impl Iterator<Item = &str> {
 /// What must not be seen: the value, its lines, and its encodings without the
 /// characters that it shares with its neighbours.
 fn forbidden(value: &str, before: &str) -> Vec<String> {
-    let core = |text: String, bytes: usize| {
-        let from = (8 * before.len()).div_ceil(6);
-        text[from..8 * (before.len() + bytes) / 6].to_owned()
-    };
+    let core = |text: String, bytes: usize| text[core(before, bytes)].to_owned();
     let embedded = format!("{before}{value}tail");
     let mut all: Vec<String> =
         lines(value).filter(|line| line.chars().count() >= SHORTEST).map(str::to_owned).collect();

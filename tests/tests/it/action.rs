@@ -37,6 +37,11 @@ impl Download {
 
     /// Run the action's main step with `export: none`, as a runner does.
     async fn run(&self) -> Run {
+        self.run_with(&[]).await
+    }
+
+    /// The same with these variables.
+    async fn run_with(&self, variables: &[(&str, &str)]) -> Run {
         let path = |name: &str| self.folder.path().join(name);
         for name in ["env", "path", "state", "output"] {
             std::fs::write(path(name), "").expect("the runner makes these files");
@@ -54,8 +59,17 @@ impl Download {
             .env("INPUT_VAULT-URL", "https://segura.test")
             .env("INPUT_EXPORT", "none")
             .env("INPUT_DOWNLOAD-URL", &self.mirror)
+            .envs(variables.iter().copied())
             .arg(path("action/dist/main.mjs"));
         tokio::task::spawn_blocking(move || Run::of(&mut command)).await.expect("node runs")
+    }
+
+    /// What the step set for later ones as NAME, if it did.
+    fn set(&self, name: &str) -> Option<String> {
+        let env = std::fs::read_to_string(self.folder.path().join("env")).expect("it is there");
+        let mut lines = env.lines();
+        lines.find(|line| line.starts_with(&format!("{name}<<")))?;
+        lines.next().map(str::to_owned)
     }
 
     /// The folder that the step put on the job's `PATH`.
@@ -130,13 +144,58 @@ async fn a_flipped_byte_is_refused_and_never_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_program_in_the_cache_is_downloaded_anew() {
+    let download = Download::new(PROGRAM.to_vec(), entry(PROGRAM)).await;
+    assert_eq!(download.run().await.code, 0);
+    let program = download.added_path().join("segura");
+    let again = download.run().await;
+    assert!(again.code == 0 && !again.stdout.contains("Downloading"), "{again:?}");
+
+    std::fs::write(&program, "#!/bin/sh\necho another\n").expect("the cache can be written");
+    let run = download.run().await;
+
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("::warning::") && run.stdout.contains("Downloading"), "{run:?}");
+    assert_eq!(std::fs::read(&program).expect("it is there"), PROGRAM);
+    std::fs::remove_file(&program).expect("it can be removed");
+    assert_eq!(download.run().await.code, 0);
+    assert_eq!(std::fs::read(&program).expect("it is there"), PROGRAM);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audience_is_set_only_where_one_is_given() {
+    let download = Download::new(PROGRAM.to_vec(), entry(PROGRAM)).await;
+    let url = ("INPUT_VAULT-URL", "https://Segura.test:443/");
+
+    let run = download.run_with(&[url]).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(download.set("SEGURA_URL").as_deref(), Some(url.1));
+    assert_eq!(download.set("SEGURA_AUDIENCE"), None, "the program knows how to spell it");
+
+    let run = download.run_with(&[url, ("INPUT_AUDIENCE", "api://segura")]).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(download.set("SEGURA_AUDIENCE").as_deref(), Some("api://segura"));
+
+    let run = download.run_with(&[url, ("SEGURA_AUDIENCE", "https://other.test")]).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(download.set("SEGURA_AUDIENCE").as_deref(), Some(""), "another broker's token");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_entry_says_what_to_do() {
-    for files in [json!({}), json!({"win32-x64": {"name": "segura.exe", "sha256": ""}})] {
+    let without_checksum = json!({"linux-x64": {"name": "segura-2.0.0-linux-x64", "sha256": ""}});
+    for files in [json!({}), json!({"win32-x64": {}}), without_checksum] {
         let download = Download::new(PROGRAM.to_vec(), files).await;
+        // A program in the cache that nothing vouches for is not run either.
+        let cached = download.folder.path().join("cache/segura/2.0.0/linux-x64");
+        std::fs::create_dir_all(&cached).expect("a cache");
+        std::fs::write(cached.with_extension("complete"), "").expect("a cache");
+        std::fs::write(cached.join("segura"), PROGRAM).expect("a cache");
         let run = download.run().await;
         assert_eq!(run.code, 1, "{run:?}");
         assert!(run.stdout.contains("has no entry for segura 2.0.0 on linux-x64"), "{run:?}");
         assert!(run.stdout.contains("binary-path"), "{run:?}");
+        assert_eq!(download.added_path(), Path::new(""), "nothing was put on the path");
     }
 }
 
