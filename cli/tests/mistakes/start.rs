@@ -72,18 +72,25 @@ fn a_database_that_does_not_let_us_in_is_told_without_its_password() {
     let data = folder.path().join("data");
     std::fs::create_dir(&data).expect("a folder");
     let config = settings(folder.path(), &data).display().to_string();
-    let with_url = |url: &str, code| {
+    let with = |url: &str, password: &[&str], code| {
         let mut server = command(&["server", "--config", &config]);
-        server.env("SEGURA_DATABASE__URL", url).env("SEGURA_DATABASE__PASSWORD", "canary");
+        server.env("SEGURA_DATABASE__URL", url);
+        server.envs(password.iter().map(|password| ("SEGURA_DATABASE__PASSWORD", password)));
         let told = told(&server.output().expect("it starts"), code);
         assert!(!told.contains("canary"), "{told}");
         told
     };
-    let silent = with_url("postgres://ana:canary@127.0.0.1:9/segura", 7);
     let place = "postgres://127.0.0.1:9/segura, which `database.url` (from the environment, \
                  SEGURA_DATABASE__URL) names, does not answer";
-    assert!(silent.contains(place) && silent.contains("listen_addresses"), "{silent}");
-    assert!(with_url("postgres:///segura", 2).contains("postgres://user@host/name"));
+    let within = "postgres://ana:canary@127.0.0.1:9/segura";
+    for (url, password) in
+        [(within, &[][..]), ("postgres://ana@127.0.0.1:9/segura", &["canary"][..])]
+    {
+        let silent = with(url, password, 7);
+        assert!(silent.contains(place) && silent.contains("listen_addresses"), "{silent}");
+    }
+    assert!(with(within, &["canary"], 2).contains("keep one"));
+    assert!(with("postgres:///segura", &["canary"], 2).contains("postgres://user@host/name"));
 
     std::fs::write(data.join("segura.db"), "no database at all, ".repeat(500)).expect("written");
     let other = refused(&["server", "--config", &config], 2);
