@@ -38,7 +38,7 @@ pub(crate) async fn fetch(
 ) -> Result<Fetched, CliError> {
     let deadline = Instant::now() + within;
     let wanted = unique(bindings);
-    let mut file = open_kept(client, identity, session_file)?;
+    let mut file = open_kept(client, identity, session_file, deadline.into_std())?;
     if let Some(file) = &mut file
         && let Some((given, kept)) = by_kept_session(client, file, &wanted).await?
     {
@@ -76,15 +76,16 @@ fn open_kept(
     client: &Client,
     identity: &Identity<'_>,
     session_file: Option<&Path>,
+    deadline: std::time::Instant,
 ) -> Result<Option<KeptFile>, ExecError> {
     if let Some(path) = session_file {
-        let mut file = KeptFile::open(path)?;
+        let mut file = KeptFile::open(path, deadline)?;
         file.refuse_others()?;
         return Ok(Some(file));
     }
     let mut refused = None;
     for path in kept_paths(client, identity) {
-        match KeptFile::open(&path) {
+        match KeptFile::open(&path, deadline) {
             Ok(file) => return Ok(Some(file)),
             Err(error) => refused = Some(error),
         }

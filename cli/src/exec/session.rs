@@ -79,4 +79,5 @@ const fn is_final(kind: Kind) -> bool {
 }
 
 const HEARTBEAT: Duration = Duration::from_mins(1);
-const END_TIME: Duration = Duration::from_secs(2);
+/// How long ending a session may take.
+pub(crate) const END_TIME: Duration = Duration::from_secs(2);
