@@ -11,6 +11,7 @@
 
 mod forms;
 mod index;
+pub(crate) mod json;
 mod stream;
 mod tail;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use segura_model::SecretText;
 
-pub(crate) use forms::lines;
+pub(crate) use forms::{json_escaped, lines};
 use index::Index;
 pub use stream::Stream;
 

@@ -3,6 +3,7 @@
 
 mod before;
 mod fake;
+mod masks;
 mod waiting;
 
 use std::io::{Read, Write};
