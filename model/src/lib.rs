@@ -15,6 +15,7 @@ pub mod clock;
 pub mod duration;
 pub mod error;
 pub mod id;
+pub mod invisible;
 pub mod issuer;
 pub mod name;
 pub mod network;
@@ -32,6 +33,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use duration::Seconds;
 pub use error::{Class, Classify, Kind};
 pub use id::{BrokerId, ChainId, DenialId, OperatorId, RequestId, SessionId};
+pub use invisible::is_invisible;
 pub use issuer::{Algorithm, Audience, IssuerEntry, IssuerUrl, Spend};
 pub use name::{
     EnvName, FieldName, IssuerId, NameError, OperatorName, PathPattern, PolicyName, SecretPath, Tag,

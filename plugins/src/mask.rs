@@ -16,6 +16,7 @@
 
 mod forms;
 mod index;
+pub(crate) mod json;
 mod search;
 mod stream;
 mod tail;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use segura_model::SecretText;
 
-pub(crate) use forms::lines;
+pub(crate) use forms::{json_escaped, lines};
 use index::Known;
 pub use stream::Stream;
 

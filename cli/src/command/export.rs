@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use segura_model::wanted::{Binding, BindingForm};
 use segura_model::{SecretText, SessionId};
-use segura_plugins::platform::github::export::{ENV_FILE, OUTPUT_FILE, file_entry, mask_commands};
+use segura_plugins::mask::SHORTEST;
+use segura_plugins::platform::github::export::{
+    ENV_FILE, OUTPUT_FILE, can_mask, file_entry, mask_commands,
+};
 use segura_plugins::{Env, ShortValues};
 use segura_sdk::make_request_key;
 use serde_json::json;
@@ -49,7 +52,7 @@ pub(crate) struct Args {
     /// it at once
     #[arg(long, value_name = "FILE")]
     session_file: Option<PathBuf>,
-    /// Take values of fewer than 4 characters, which cannot be masked
+    /// Take values without a line of 4 characters or more, which cannot be masked
     #[arg(long)]
     allow_unmasked: bool,
 }
@@ -82,6 +85,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<(), CliError> {
         let handed = hand_over(&place, session.id, || {
             let bound = values::bind(&bindings, &given)?;
             values::masker(&bound, short)?;
+            if short == ShortValues::Refuse {
+                refuse_short_lines(&bound)?;
+            }
             // Before anything else: the runner must know what to hide when it reads on.
             match context.format() {
                 // The runner reads both; standard output may be caught by whoever reads JSON.
@@ -116,6 +122,19 @@ fn answer(
     let names: Vec<String> = bindings.iter().map(|binding| binding.name.to_string()).collect();
     let to = to.to_possible_value().map(|to| to.get_name().to_owned());
     json!({"session": session, "to": to, "exported": names, "files": files})
+}
+
+/// The runner hides line by line, so a value needs one that is long enough.
+fn refuse_short_lines(bound: &[Bound]) -> Result<(), ExecError> {
+    match bound.iter().find(|bound| !can_mask(&bound.value)) {
+        None => Ok(()),
+        Some(Bound { name, .. }) => Err(ExecError::Mask {
+            name: name.clone(),
+            why: format!(
+                "none of its lines has {SHORTEST} characters; --allow-unmasked leaves it visible"
+            ),
+        }),
+    }
 }
 
 fn masks(bound: &[Bound]) -> Zeroizing<String> {
@@ -247,7 +266,19 @@ mod tests {
     #[test]
     fn every_line_of_a_value_is_masked() {
         let masks = masks(&bound(BindingForm::Env));
-        assert_eq!(*masks, "::add-mask::hunter2\n::add-mask::line two\n");
+        let lines: Vec<_> = masks.lines().take(2).collect();
+        assert_eq!(lines, ["::add-mask::hunter2", "::add-mask::line two"]);
+    }
+
+    #[test]
+    fn a_value_without_a_line_to_mask_is_refused_by_its_name() {
+        let short = |text: &str| {
+            let value = SecretText::new(text);
+            refuse_short_lines(&[Bound { name: "PIN".to_owned(), form: BindingForm::Env, value }])
+        };
+        let refused = short("123\n456\n789").unwrap_err().to_string();
+        assert!(refused.contains("PIN") && refused.contains("--allow-unmasked"), "{refused}");
+        assert!(short("123\n4567\n89").is_ok());
     }
 
     #[test]

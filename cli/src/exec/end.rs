@@ -5,6 +5,7 @@
 //! neither is an error.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use segura_model::SessionId;
 use segura_sdk::Client;
@@ -14,7 +15,7 @@ use serde_json::json;
 use super::fetch::kept_paths;
 use super::identity::{Identity, IdentityArgs};
 use super::kept::KeptFile;
-use super::session;
+use super::session::{self, END_TIME};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::print::{self, Format};
@@ -22,7 +23,7 @@ use crate::print::{self, Format};
 /// End the session that is kept in this file.
 pub(crate) fn end_in_file(path: &Path, context: &Context) -> Result<(), CliError> {
     let client = context.client()?;
-    if let Some(mut file) = KeptFile::find(path)? {
+    if let Some(mut file) = KeptFile::find(path, Instant::now() + END_TIME)? {
         file.refuse_others()?;
     }
     end_in(&[path.to_owned()], &client, context)
@@ -38,7 +39,7 @@ pub(crate) fn end_own(context: &Context) -> Result<(), CliError> {
 fn end_in(paths: &[PathBuf], client: &Client, context: &Context) -> Result<(), CliError> {
     let mut sessions = Vec::new();
     for path in paths {
-        if let Some(file) = KeptFile::find(path)? {
+        if let Some(file) = KeptFile::find(path, Instant::now() + END_TIME)? {
             sessions.extend(end_one(file, client, context)?);
         }
     }

@@ -42,7 +42,7 @@ pub(crate) async fn fetch(
 ) -> Result<Fetched, CliError> {
     let deadline = Instant::now() + within;
     let wanted = unique(bindings);
-    let mut file = open_kept(client, identity, session_file)?;
+    let mut file = open_kept(client, identity, session_file, deadline.into_std())?;
     let kept = file.as_mut().and_then(KeptFile::read);
     // They are the job's still, whatever becomes of the session that they came by.
     let files = kept.as_ref().map(|kept| kept.files.clone()).unwrap_or_default();
@@ -121,15 +121,16 @@ fn open_kept(
     client: &Client,
     identity: &Identity<'_>,
     session_file: Option<&Path>,
+    deadline: std::time::Instant,
 ) -> Result<Option<KeptFile>, ExecError> {
     if let Some(path) = session_file {
-        let mut file = KeptFile::open(path)?;
+        let mut file = KeptFile::open(path, deadline)?;
         file.refuse_others()?;
         return Ok(Some(file));
     }
     let mut refused = None;
     for path in kept_paths(client, identity) {
-        match KeptFile::open(&path) {
+        match KeptFile::open(&path, deadline) {
             Ok(file) => return Ok(Some(file)),
             Err(error) => refused = Some(error),
         }

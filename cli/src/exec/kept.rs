@@ -6,12 +6,14 @@
 //! other finds the session, and a session of another broker in it is not used.
 //! The end is for the step that comes last (`after_script`, a post step).
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 use segura_model::{SecretText, SessionId, Timestamp, secret};
 use segura_plugins::SessionPlace;
@@ -45,48 +47,40 @@ pub(crate) struct KeptFile {
 }
 
 impl KeptFile {
-    /// Open the file at `path`, or make it.
-    pub(crate) fn open(path: &Path) -> Result<Self, ExecError> {
-        Self::open_with(path, true).map(|file| file.expect("a file that is made is there"))
+    /// Open the file at `path`, or make it; another call of the job may hold it until `deadline`.
+    pub(crate) fn open(path: &Path, deadline: Instant) -> Result<Self, ExecError> {
+        Self::open_with(path, true, deadline)
+            .map(|file| file.expect("a file that is made is there"))
     }
 
     /// Open the file at `path` if it is there.
-    pub(crate) fn find(path: &Path) -> Result<Option<Self>, ExecError> {
-        Self::open_with(path, false)
+    pub(crate) fn find(path: &Path, deadline: Instant) -> Result<Option<Self>, ExecError> {
+        Self::open_with(path, false, deadline)
     }
 
-    fn open_with(path: &Path, make: bool) -> Result<Option<Self>, ExecError> {
+    fn open_with(path: &Path, make: bool, deadline: Instant) -> Result<Option<Self>, ExecError> {
         let failed = |source| ExecError::SessionFile { path: path.to_owned(), source };
-        let refuse = |why| Err(ExecError::SessionFileUnsafe { path: path.to_owned(), why });
-        let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("a flag of open(2)");
         loop {
             let opened = OpenOptions::new()
                 .read(true)
                 .write(true)
                 .create(make)
                 .mode(0o600)
-                .custom_flags(no_follow)
+                .custom_flags(open_flags())
                 .open(path);
             let file = match opened {
                 Err(error) if error.kind() == ErrorKind::NotFound && !make => return Ok(None),
                 opened => opened.map_err(failed)?,
             };
-            flock(&file, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
-            let metadata = file.metadata().map_err(failed)?;
-            if metadata.nlink() == 0 {
-                // Whoever held the lock before has removed it; what is there now?
-                continue;
+            // First whose it is: anybody can hold a lock on a file that he can read.
+            if let Some(why) = fault(&file.metadata().map_err(failed)?) {
+                return Err(ExecError::SessionFileUnsafe { path: path.to_owned(), why });
             }
-            if !metadata.is_file() || metadata.nlink() > 1 {
-                return refuse("it is no ordinary file");
+            lock(&file, deadline).map_err(failed)?;
+            // Whoever held the lock before may have removed it; what is there now?
+            if file.metadata().map_err(failed)?.nlink() > 0 {
+                return Ok(Some(Self { file, path: path.to_owned() }));
             }
-            if metadata.uid() != geteuid().as_raw() {
-                return refuse("it belongs to another user");
-            }
-            if metadata.mode() & 0o077 != 0 {
-                return refuse("its mode must be 0600");
-            }
-            return Ok(Some(Self { file, path: path.to_owned() }));
         }
     }
 
@@ -130,6 +124,36 @@ impl KeptFile {
     }
 }
 
+/// No link is followed, and nobody waits for the other end of a pipe.
+fn open_flags() -> i32 {
+    i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).expect("flags of open(2)")
+}
+
+/// Why no session may be kept in this file.
+fn fault(metadata: &Metadata) -> Option<&'static str> {
+    if !metadata.is_file() || metadata.nlink() > 1 {
+        return Some("it is no ordinary file");
+    }
+    if metadata.uid() != geteuid().as_raw() {
+        return Some("it belongs to another user");
+    }
+    (metadata.mode() & 0o077 != 0).then_some("its mode must be 0600")
+}
+
+/// Lock the file when it is free, which must be before `deadline`.
+fn lock(file: &File, deadline: Instant) -> io::Result<()> {
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(LOCK_PAUSE),
+            Err(Errno::WOULDBLOCK) => {
+                let held = "another call of this job has held it all the time";
+                return Err(io::Error::new(ErrorKind::TimedOut, held));
+            }
+            locked => return locked.map_err(io::Error::from),
+        }
+    }
+}
+
 /// Where the sessions of a job with this broker are kept, the best place first.
 pub(crate) fn paths(place: &SessionPlace, url: &str) -> Vec<PathBuf> {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, url.as_bytes());
@@ -141,12 +165,27 @@ pub(crate) fn paths(place: &SessionPlace, url: &str) -> Vec<PathBuf> {
 
 /// A token, and the paths of the files of every export of a job.
 const LIMIT: usize = 1 << 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use rustix::fs::{FileType, Mode};
+
     use super::*;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(30)
+    }
+
+    fn open(path: &Path) -> Result<KeptFile, ExecError> {
+        KeptFile::open(path, soon())
+    }
+
+    fn find(path: &Path) -> Result<Option<KeptFile>, ExecError> {
+        KeptFile::find(path, soon())
+    }
 
     fn kept(url: &str) -> Kept {
         Kept {
@@ -162,9 +201,9 @@ mod tests {
     fn a_kept_session_reads_back_and_is_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("session");
-        assert!(KeptFile::find(&path).unwrap().is_none());
+        assert!(find(&path).unwrap().is_none());
 
-        let mut file = KeptFile::open(&path).unwrap();
+        let mut file = open(&path).unwrap();
         assert!(file.read().is_none());
         file.write(&kept("https://a-longer-name.example/")).unwrap();
         file.write(&kept("https://b.example/")).unwrap();
@@ -172,11 +211,11 @@ mod tests {
 
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let mut file = KeptFile::find(&path).unwrap().unwrap();
+        let mut file = find(&path).unwrap().unwrap();
         let read = file.read().unwrap();
         assert_eq!((read.url.as_str(), read.token.expose()), ("https://b.example/", "sgr_x"));
         file.remove().unwrap();
-        assert!(KeptFile::find(&path).unwrap().is_none());
+        assert!(find(&path).unwrap().is_none());
     }
 
     #[test]
@@ -186,10 +225,10 @@ mod tests {
         std::fs::write(&target, "").unwrap();
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        assert!(matches!(KeptFile::open(&link), Err(ExecError::SessionFile { .. })));
+        assert!(matches!(open(&link), Err(ExecError::SessionFile { .. })));
 
         let unsafe_file =
-            |path: &Path| matches!(KeptFile::open(path), Err(ExecError::SessionFileUnsafe { .. }));
+            |path: &Path| matches!(open(path), Err(ExecError::SessionFileUnsafe { .. }));
         std::fs::set_permissions(&target, PermissionsExt::from_mode(0o644)).unwrap();
         assert!(unsafe_file(&target));
         std::fs::set_permissions(&target, PermissionsExt::from_mode(0o600)).unwrap();
@@ -203,7 +242,7 @@ mod tests {
         let path = folder.path().join("id_ed25519");
         std::fs::write(&path, "-----BEGIN OPENSSH PRIVATE KEY-----").unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
-        let mut file = KeptFile::open(&path).unwrap();
+        let mut file = open(&path).unwrap();
         assert!(matches!(file.refuse_others(), Err(ExecError::SessionFileUnsafe { .. })));
 
         std::fs::write(&path, "").unwrap();
@@ -216,24 +255,48 @@ mod tests {
     fn of_two_calls_at_once_one_waits_for_the_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("session");
-        let mut first = KeptFile::open(&path).unwrap();
+        let mut first = open(&path).unwrap();
         let second = std::thread::spawn({
             let path = path.clone();
-            move || KeptFile::open(&path).unwrap().read().map(|kept| kept.url)
+            move || open(&path).unwrap().read().map(|kept| kept.url)
         });
-        while !second.is_finished() && !is_waited_for(&path) {
-            std::thread::yield_now();
-        }
+        std::thread::sleep(3 * LOCK_PAUSE);
+        assert!(!second.is_finished());
         first.write(&kept("https://a.example/")).unwrap();
         drop(first);
         assert_eq!(second.join().unwrap().as_deref(), Some("https://a.example/"));
     }
 
-    /// Whether somebody waits for the lock on this file: a line of the kernel's with an arrow.
-    fn is_waited_for(path: &Path) -> bool {
-        let inode = format!(":{} ", std::fs::metadata(path).unwrap().ino());
-        let locks = std::fs::read_to_string("/proc/locks").unwrap();
-        locks.lines().any(|line| line.contains(" -> FLOCK ") && line.contains(&inode))
+    #[test]
+    fn whoever_holds_the_lock_for_ever_is_not_waited_for_as_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("session");
+        let _first = open(&path).unwrap();
+        let second = KeptFile::find(&path, Instant::now() + LOCK_PAUSE).err().unwrap();
+        let ExecError::SessionFile { source, .. } = second else { panic!("{second}") };
+        assert_eq!(source.kind(), ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn nobody_else_can_make_a_job_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("session");
+        let others = File::create(&path).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        flock(&others, FlockOperation::LockShared).unwrap();
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+            .unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for path in [path, pipe] {
+                sender.send(open(&path).err().unwrap()).unwrap();
+            }
+        });
+        for why in ["its mode must be 0600", "it is no ordinary file"] {
+            let refused = receiver.recv_timeout(Duration::from_secs(5)).unwrap().to_string();
+            assert!(refused.ends_with(why), "{refused}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use segura_model::{Classify, DenialId};
 use segura_sdk::SdkError;
 use serde_json::json;
 
-use super::{Format, Table, advice, note};
+use super::{Format, Table, advice, machine_note, note};
 use crate::error::CliError;
 use crate::exec::ExecError;
 
@@ -24,7 +24,7 @@ pub(crate) fn failure(error: &CliError, used: Option<&str>, format: Format) -> E
         return ExitCode::from(CLOSED_PIPE);
     }
     match format {
-        Format::Json => note(&machine(error, used).to_string()),
+        Format::Json => machine_note(&machine(error, used)),
         Format::Person => person(error, used).lines().for_each(note),
     }
     ExitCode::from(match error {
@@ -49,7 +49,7 @@ pub(crate) fn waiting(error: &SdkError) {
 /// Say that the command line was not understood, in the parser's words.
 pub(crate) fn misused(format: Format, words: &str, help: Option<&str>) {
     match format {
-        Format::Json => note(&machine_misused(words, help).to_string()),
+        Format::Json => machine_note(&machine_misused(words, help)),
         Format::Person => {
             words.lines().for_each(note);
             if let Some(help) = help {

@@ -5,6 +5,7 @@ mod before;
 mod early;
 mod fake;
 mod kept;
+mod masks;
 mod waiting;
 
 use std::io::{Read, Write};

@@ -4,10 +4,13 @@
 //! names that loaders, shells, interpreters and runners obey are refused. The list
 //! compares without case, because some of its readers do.
 
+mod powers;
+
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use self::powers::power;
 use super::{NameError, text_type};
 
 /// The name of an environment variable for a secret: `DB_PASSWORD`.
@@ -43,204 +46,21 @@ impl FromStr for EnvName {
     }
 }
 
-/// What a variable of this name does to programs, if it does.
-fn power(name: &str) -> Option<&'static str> {
-    let upper = name.to_ascii_uppercase();
-    let by_name = POWERS.iter().find(|(_, names)| names.contains(&upper.as_str()));
-    let by_prefix = || {
-        let covers = |prefixes: &[&str]| prefixes.iter().any(|prefix| upper.starts_with(prefix));
-        POWERS_BY_PREFIX.iter().find(|(_, prefixes)| covers(prefixes))
-    };
-    by_name.or_else(by_prefix).map(|(power, _)| *power)
-}
-
-type Power = (&'static str, &'static [&'static str]);
-
-const POWERS: &[Power] = &[
-    (
-        "the shell runs or splits by what it says",
-        &[
-            "BASHOPTS",
-            "BASH_ENV",
-            "BASH_LOADABLES_PATH",
-            "BASH_XTRACEFD",
-            "CDPATH",
-            "COMSPEC",
-            "ENV",
-            "FPATH",
-            "GLOBIGNORE",
-            "IFS",
-            "INPUTRC",
-            "PATHEXT",
-            "PROMPT_COMMAND",
-            "PS0",
-            "PS1",
-            "PS2",
-            "PS3",
-            "PS4",
-            "SHELL",
-            "SHELLOPTS",
-            "ZDOTDIR",
-        ],
-    ),
-    ("programs are looked up by it", &["PATH", "SYSTEMROOT", "WINDIR"]),
-    (
-        "an interpreter or a compiler takes options or code from it",
-        &[
-            "CARGO_ENCODED_RUSTFLAGS",
-            "CC",
-            "CLASSPATH",
-            "CXX",
-            "DOTNET_ADDITIONAL_DEPS",
-            "DOTNET_ROOT",
-            "DOTNET_STARTUP_HOOKS",
-            "ELIXIR_ERL_OPTIONS",
-            "ERL_AFLAGS",
-            "ERL_FLAGS",
-            "ERL_ZFLAGS",
-            "GEM_HOME",
-            "GEM_PATH",
-            "GOENV",
-            "GOFLAGS",
-            "GOROOT",
-            "GOTOOLCHAIN",
-            "GRADLE_OPTS",
-            "JAVA_HOME",
-            "JAVA_OPTS",
-            "JAVA_TOOL_OPTIONS",
-            "JDK_JAVA_OPTIONS",
-            "JULIA_DEPOT_PATH",
-            "JULIA_LOAD_PATH",
-            "LUA_CPATH",
-            "LUA_INIT",
-            "LUA_PATH",
-            "MAKEFLAGS",
-            "MAVEN_ARGS",
-            "MAVEN_OPTS",
-            "NODE_EXTRA_CA_CERTS",
-            "NODE_OPTIONS",
-            "NODE_PATH",
-            "NODE_REPL_EXTERNAL_MODULE",
-            "PERLLIB",
-            "PERL_MB_OPT",
-            "PERL_MM_OPT",
-            "PHPRC",
-            "PHP_INI_SCAN_DIR",
-            "PSMODULEPATH",
-            "RUBYLIB",
-            "RUBYOPT",
-            "RUSTC",
-            "RUSTC_WORKSPACE_WRAPPER",
-            "RUSTC_WRAPPER",
-            "RUSTFLAGS",
-            "BUNDLE_GEMFILE",
-            "BUNDLE_PATH",
-            "CARGO_HOME",
-            "RUSTUP_TOOLCHAIN",
-            "R_ENVIRON",
-            "R_ENVIRON_USER",
-            "R_PROFILE",
-            "R_PROFILE_USER",
-            "_JAVA_OPTIONS",
-        ],
-    ),
-    (
-        "a program is started because of it",
-        &[
-            "BROWSER",
-            "EDITOR",
-            "EXINIT",
-            "GTK_MODULES",
-            "LESSCLOSE",
-            "LESSOPEN",
-            "MANPAGER",
-            "PAGER",
-            "QT_PLUGIN_PATH",
-            "SSH_ASKPASS",
-            "SUDO_ASKPASS",
-            "VIMINIT",
-            "VISUAL",
-        ],
-    ),
-    (
-        "the C library or the TLS library obeys it",
-        &[
-            "CURL_CA_BUNDLE",
-            "GCONV_PATH",
-            "GLIBC_TUNABLES",
-            "HOSTALIASES",
-            "LOCALDOMAIN",
-            "LOCPATH",
-            "NLSPATH",
-            "NODE_TLS_REJECT_UNAUTHORIZED",
-            "OPENSSL_CONF",
-            "OPENSSL_ENGINES",
-            "OPENSSL_MODULES",
-            "REQUESTS_CA_BUNDLE",
-            "RESOLV_HOST_CONF",
-            "RES_OPTIONS",
-            "SSLKEYLOGFILE",
-            "SSL_CERT_DIR",
-            "SSL_CERT_FILE",
-            "TERMINFO",
-        ],
-    ),
-    (
-        "it diverts network traffic",
-        &["ALL_PROXY", "FTP_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SOCKS_PROXY"],
-    ),
-    (
-        "programs find their files by it",
-        &["HOME", "LOGNAME", "OLDPWD", "PWD", "TEMP", "TMP", "TMPDIR", "USER", "USERPROFILE"],
-    ),
-    ("tools take it as the sign that they run in CI", &["CI"]),
-];
-
-const POWERS_BY_PREFIX: &[Power] = &[
-    ("the dynamic linker obeys names that begin like this", &["LD_", "DYLD_"]),
-    ("the allocator obeys names that begin like this", &["MALLOC_"]),
-    ("the shell takes functions from names that begin like this", &["BASH_FUNC_"]),
-    (
-        "an interpreter takes options or code from names that begin like this",
-        &[
-            "CARGO_BUILD_RUST",
-            "CORECLR_",
-            "COR_",
-            "LUA_CPATH_",
-            "LUA_INIT_",
-            "LUA_PATH_",
-            "NPM_CONFIG_",
-            "PERL5",
-            "PYTHON",
-        ],
-    ),
-    ("git runs commands from names that begin like this", &["GIT_"]),
-    ("programs find their files by names that begin like this", &["XDG_"]),
-    (
-        "the CI platform owns names that begin like this",
-        &["ACTIONS_", "CI_", "GITHUB_", "GITLAB_", "RUNNER_", "SYSTEM_"],
-    ),
-    ("segura itself is set up by names that begin like this", &["SEGURA_"]),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn ordinary_names_are_taken() {
-        for good in [
-            "DB_PASSWORD",
-            "_x",
-            "a1",
-            "CARGO_REGISTRY_TOKEN",
-            "KUBECONFIG",
-            "NPM_TOKEN",
-            "CIRCLE",
-            "PATHS",
-            &"A".repeat(128),
-        ] {
+        for good in ["DB_PASSWORD", "_x", "a1", "CIRCLE", "PATHS", &"A".repeat(128)] {
             assert!(good.parse::<EnvName>().is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn usual_names_of_secrets_are_taken() {
+        for good in USUAL.split_whitespace() {
+            assert!(good.parse::<EnvName>().is_ok(), "{good}");
         }
     }
 
@@ -253,52 +73,10 @@ mod tests {
 
     #[test]
     fn names_with_power_are_refused_whatever_their_case() {
-        for bad in [
-            "LD_PRELOAD",
-            "ld_preload",
-            "DYLD_INSERT_LIBRARIES",
-            "PATH",
-            "Path",
-            "BASH_ENV",
-            "ENV",
-            "IFS",
-            "SHELLOPTS",
-            "BASHOPTS",
-            "PS4",
-            "PROMPT_COMMAND",
-            "NODE_OPTIONS",
-            "node_path",
-            "PYTHONPATH",
-            "PYTHONSTARTUP",
-            "RUBYOPT",
-            "RUBYLIB",
-            "PERL5LIB",
-            "PERL5OPT",
-            "LUA_INIT_5_4",
-            "ERL_AFLAGS",
-            "BASH_LOADABLES_PATH",
-            "CARGO_BUILD_RUSTC_WRAPPER",
-            "VIMINIT",
-            "JAVA_TOOL_OPTIONS",
-            "_JAVA_OPTIONS",
-            "JDK_JAVA_OPTIONS",
-            "GIT_SSH_COMMAND",
-            "GITHUB_TOKEN",
-            "RUNNER_TEMP",
-            "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-            "CI",
-            "CI_JOB_TOKEN",
-            "GITLAB_CI",
-            "SYSTEM_ACCESSTOKEN",
-            "SEGURA_URL",
-            "HOME",
-            "SHELL",
-            "TMPDIR",
-            "https_proxy",
-            "HTTP_PROXY",
-            "NO_PROXY",
-        ] {
-            assert!(bad.parse::<EnvName>().is_err(), "{bad:?}");
+        for bad in POWERFUL.split_whitespace() {
+            for bad in [bad.to_owned(), bad.to_ascii_lowercase()] {
+                assert!(bad.parse::<EnvName>().is_err(), "{bad:?}");
+            }
         }
     }
 
@@ -310,4 +88,36 @@ mod tests {
              begin like this; choose another name, such as `APP_SECRET`"
         );
     }
+
+    const USUAL: &str = "\
+        ANSIBLE_BECOME_PASSWORD ANSIBLE_GALAXY_TOKEN ANSIBLE_PRIVATE_KEY_FILE ANSIBLE_SSH_PASS \
+        ANSIBLE_VAULT_PASSWORD ANSIBLE_VAULT_PASSWORD_FILE ARM_CLIENT_SECRET AWS_ACCESS_KEY_ID \
+        AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SHARED_CREDENTIALS_FILE AZURE_CLIENT_SECRET \
+        BORG_PASSPHRASE BUNDLE_RUBYGEMS__PKG__GITHUB__COM CACHIX_SIGNING_KEY CARGO_REGISTRY_TOKEN \
+        CARGO_REGISTRIES_OURS_TOKEN CODECOV_TOKEN COMPOSER_AUTH COSIGN_PASSWORD DATABASE_URL \
+        DENO_AUTH_TOKENS DOCKER_AUTH_CONFIG DOCKER_PASSWORD DOCKER_TOKEN GEM_HOST_API_KEY GH_TOKEN \
+        GOOGLE_APPLICATION_CREDENTIALS GOPROXY GPG_PRIVATE_KEY GRADLE_PUBLISH_SECRET HELM_KUBETOKEN \
+        HEX_API_KEY HOMEBREW_GITHUB_API_TOKEN KUBECONFIG KUBE_TOKEN MAVEN_GPG_PASSPHRASE \
+        MAVEN_PASSWORD MVNW_PASSWORD MYSQL_PWD NETRC NODE_AUTH_TOKEN NPM_TOKEN NUGET_API_KEY \
+        ORG_GRADLE_PROJECT_signingPassword OTEL_EXPORTER_OTLP_HEADERS PGPASSFILE PGPASSWORD \
+        PIP_EXTRA_INDEX_URL PIP_INDEX_URL POETRY_HTTP_BASIC_OURS_PASSWORD POETRY_PYPI_TOKEN_PYPI \
+        PULUMI_ACCESS_TOKEN PULUMI_CONFIG_PASSPHRASE RCLONE_CONFIG_PASS RESTIC_PASSWORD \
+        RSYNC_PASSWORD SENTRY_AUTH_TOKEN SLACK_WEBHOOK_URL SONAR_TOKEN SSHPASS SSH_PRIVATE_KEY \
+        TF_TOKEN_app_terraform_io TF_VAR_db_password TWINE_PASSWORD UV_INDEX_OURS_PASSWORD \
+        UV_PUBLISH_TOKEN VAULT_TOKEN YARN_NPM_AUTH_TOKEN";
+
+    const POWERFUL: &str = "\
+        ACTIONS_ID_TOKEN_REQUEST_TOKEN ANSIBLE_CONFIG ANSIBLE_LIBRARY ANSIBLE_STRATEGY_PLUGINS \
+        AWS_CONFIG_FILE BASHOPTS BASH_ENV BASH_LOADABLES_PATH CARGO_BUILD_RUSTC_WRAPPER \
+        CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER CC CGO_CFLAGS CI CI_JOB_TOKEN CMAKE_TOOLCHAIN_FILE \
+        COMPILER_PATH CONFIG_SITE CURL_HOME DBUS_SESSION_BUS_ADDRESS DOCKER_HOST DOTNET_STARTUP_HOOKS \
+        DYLD_INSERT_LIBRARIES ENV ERL_AFLAGS GCC_EXEC_PREFIX GITHUB_TOKEN GITLAB_CI GIT_SSH_COMMAND \
+        GNUPGHOME GOCACHEPROG GOFLAGS HELM_PLUGINS HOME HTTPS_PROXY HTTP_PROXY IFS JAVA_TOOL_OPTIONS \
+        JDK_JAVA_OPTIONS KRB5_CONFIG KUBECTL_EXTERNAL_DIFF KUBE_EDITOR LD_PRELOAD LESS LESSCLOSE LESSOPEN \
+        LUA_INIT_5_4 MAKEFILES MANPAGER NIX_CONFIG NODE_OPTIONS NODE_PATH NO_PROXY OPENSSL_CONF PATH \
+        PERL5LIB PERL5OPT PGSERVICEFILE PGSYSCONFDIR PIP_CONFIG_FILE PIP_FIND_LINKS PROMPT_COMMAND PS4 \
+        PSQLRC PSQL_PAGER PYTEST_PLUGINS PYTHONPATH PYTHONSTARTUP RESTIC_PASSWORD_COMMAND RSYNC_RSH \
+        RUBYLIB RUBYOPT RUNNER_TEMP RUSTC_WRAPPER SBT_OPTS SEGURA_URL SHELL SHELLOPTS SSH_ASKPASS \
+        SSH_SK_PROVIDER SYSTEM_ACCESSTOKEN TAR_OPTIONS TF_CLI_ARGS_apply TF_CLI_CONFIG_FILE TMPDIR \
+        TS_NODE_REQUIRE VIMINIT WGETRC YARN_RC_FILENAME YARN_YARN_PATH _JAVA_OPTIONS";
 }

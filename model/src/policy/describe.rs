@@ -5,6 +5,7 @@
 
 use super::check::{Accept, Check, Value, Verdict};
 use crate::claims::ClaimValue;
+use crate::invisible::is_invisible;
 use crate::preset::ClaimKind;
 
 /// Most characters shown of a presented value.
@@ -71,14 +72,6 @@ pub(super) fn escaped(text: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-/// Marks that reorder or hide what stands beside them on a terminal.
-const fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-    )
 }
 
 fn listed(texts: impl ExactSizeIterator<Item = String>) -> String {

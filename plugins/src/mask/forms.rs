@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::SHORTEST;
 use super::index::HEAD;
+use super::json;
 use crate::percent;
 
 /// One form of a value.
@@ -49,10 +50,8 @@ pub(super) fn of<'a>(values: impl IntoIterator<Item = &'a SecretText>) -> HashSe
         forms.add_texts(text);
         forms.add_encodings(text.as_bytes());
         forms.add_encodings(text.trim().as_bytes());
-        if text.trim_start().starts_with(['{', '['])
-            && let Ok(json) = serde_json::from_str(text)
-        {
-            forms.add_json(json);
+        for text in json::texts(text) {
+            forms.add_texts(&text);
         }
     }
     forms.known
@@ -98,30 +97,6 @@ impl Forms {
         }
     }
 
-    /// What `jq -r` would print: a text inside JSON loses its escapes.
-    fn add_json(&mut self, json: serde_json::Value) {
-        match json {
-            serde_json::Value::Array(members) => {
-                for member in members {
-                    self.add_json(member);
-                }
-            }
-            serde_json::Value::Object(members) => {
-                for (_, member) in members {
-                    self.add_json(member);
-                }
-            }
-            serde_json::Value::String(text) => {
-                let text = Zeroizing::new(text);
-                // Shorter ones are as a rule no secrets: "service_account".
-                if text.chars().count() >= SHORTEST_IN_JSON {
-                    self.add_texts(&text);
-                }
-            }
-            _ => {}
-        }
-    }
-
     fn add_encodings(&mut self, bytes: &[u8]) {
         for offset in 0..3 {
             self.add_base64(bytes, offset);
@@ -160,9 +135,9 @@ impl Forms {
 type Escape = fn(&str) -> String;
 
 const ESCAPES: [Escape; 13] = [
-    json,
-    |text| ascii(&json(text)),
-    |text| json(text).replace('/', "\\/"),
+    json_escaped,
+    |text| ascii(&json_escaped(text)),
+    |text| json_escaped(text).replace('/', "\\/"),
     percent::encode,
     |text| lower_hex(&percent::encode(text)),
     |text| percent::encode(text).replace("%20", "+").replace('~', "%7E").replace("%2A", "*"),
@@ -180,7 +155,7 @@ const ESCAPES: [Escape; 13] = [
 ];
 
 /// Inside the quotes of a JSON string.
-fn json(text: &str) -> String {
+pub(crate) fn json_escaped(text: &str) -> String {
     let quoted = serde_json::to_string(text).expect("any text is a JSON string");
     quoted[1..quoted.len() - 1].to_owned()
 }
@@ -255,7 +230,6 @@ fn hex(bytes: &[u8], digit: impl Fn(&mut String, u8) -> std::fmt::Result) -> Vec
     text.into_bytes()
 }
 
-const SHORTEST_IN_JSON: usize = 16;
 /// Bytes of a line. The base64 of a shorter one has too few characters that it alone decides,
 /// and such lines are as a rule punctuation.
 const SHORTEST_IN_BASE64: usize = 8;

@@ -77,10 +77,7 @@ impl Shown {
 
 fn show(row: &AuditRow, format: Format) -> Result<(), CliError> {
     match format {
-        Format::Json => {
-            let line = serde_json::to_string(row).expect("a row is plain JSON");
-            print::raw(format!("{line}\n").as_bytes())
-        }
+        Format::Json => print::json_line(row),
         Format::Person => print::text(&rows::line(row)),
     }
 }
