@@ -13,7 +13,7 @@ pub enum Role {
     Admin,
     /// Reads the ledger, policies, issuers, sessions and names; no value, no change.
     Auditor,
-    /// Writes policies and secrets; reads no value.
+    /// Writes policies and secrets; reads no value, but decides by a policy who does.
     Author,
 }
 

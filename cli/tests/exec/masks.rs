@@ -1,9 +1,9 @@
-//! What `segura export` has the runner hide, and what it refuses because that cannot be.
+//! What of a value is hidden, and what `segura export` refuses because that cannot be.
 
 use serde_json::json;
 
 use crate::fake::{Fake, TOKEN};
-use crate::{Run, run, segura};
+use crate::{Run, exec, run, segura};
 
 /// `segura export` of one value; what it printed, and what it wrote for later steps.
 fn export(value: &str, more: &[&str]) -> (Run, String) {
@@ -34,9 +34,15 @@ fn a_value_without_a_line_to_mask_is_not_exported() {
 
 #[test]
 fn a_password_inside_json_is_masked_by_itself() {
-    let value = json!({"user": "app", "private_key": "a key of many letters\nand more\n"});
+    let value = json!({"user": "app", "password": "S3cr3t", "private_key": "a key\nand more\n"});
     let (taken, _) = export(&value.to_string(), &[]);
-    for mask in ["::add-mask::a key of many letters\n", "::add-mask::and more\n"] {
+    for mask in ["::add-mask::S3cr3t\n", "::add-mask::a key\n", "::add-mask::and more\n"] {
         assert!(taken.out.contains(mask), "{}", taken.out);
     }
+    assert!(!taken.out.contains("::app\n"), "{}", taken.out);
+
+    let broker = Fake::with_value(&value.to_string());
+    let script = r#"printf '%s\n' "$P"; echo S3cr3t app"#;
+    let told = run(exec(&broker, "a > P").args(["sh", "-c", script]));
+    assert_eq!(told.out, "***\n*** app\n");
 }

@@ -1,9 +1,9 @@
 //! The forms in which tools print a value.
 //!
-//! The value, its lines, and the texts inside a JSON value; each as it is and escaped
-//! for JSON, URLs, XML and shells; the value in base64 and hex, and its lines in base64.
-//! Base64 depends on what stands before the value, so it has three forms: of each, the
-//! characters that the value alone decides.
+//! The value, its lines, and the texts inside a JSON value (`json.rs`); each as it is and
+//! escaped for JSON, URLs, XML and shells; the value in base64 and hex, and its lines in
+//! base64. Base64 depends on what stands before the value, so it has three forms: of each,
+//! the characters that the value alone decides.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -319,8 +319,10 @@ mod tests {
 
     #[test]
     fn the_texts_inside_a_json_value_are_known_unescaped() {
-        let value = r#"{"type":"service_account","private_key":"-----BEGIN-----\nline-of-key\n"}"#;
+        let value = r#"{"type":"oauth2","private_key":"-----BEGIN-----\nline-of-key\n"}"#;
         assert!(has(value, "line-of-key"));
-        assert!(!has(value, "service_account"), "a word that is in every such file");
+        assert!(!has(value, "oauth2"), "a word that is in every log");
+        let value = r#"{"username":"app","password":"S3cr3t-Passw0d"}"#;
+        assert!(has(value, "S3cr3t-Passw0d") && !has(value, "app"));
     }
 }

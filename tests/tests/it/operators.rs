@@ -5,7 +5,10 @@ use std::net::TcpStream;
 
 use acceptance::wire::{Wire, get};
 use acceptance::world::text;
-use acceptance::{Run, World, on_each_database, segura};
+use acceptance::{Run, TokenIssuer, World, on_each_database, segura};
+use segura_model::Algorithm;
+
+use crate::main_job::claims;
 
 on_each_database! {
     async fn a_second_init_changes_nothing_and_says_so(database: Database) {
@@ -46,6 +49,33 @@ on_each_database! {
         assert_eq!(as_author(&["secret", "ls"]).code, 3, "a removed operator is nobody");
         let read = world.administer(&["secret", "get", "db/prod/password"]).stdout;
         assert_eq!(read.trim_end(), "for admins only");
+    }
+}
+
+on_each_database! {
+    /// Whoever writes policies decides who reads, and the ledger says who did: `SECURITY.md`.
+    async fn an_author_lets_a_job_read_and_the_ledger_says_so(database: Database) {
+        let world = World::start(database).await;
+        let issuer = TokenIssuer::start(Algorithm::RS256).await;
+        world.enrol("github", "github", &issuer);
+        world.put_secret("db/prod/password", "correct horse battery staple");
+        let author = world.path("author.token");
+        world.administer(&["operator", "add", "alice", "--role", "author", "--credential-file", &text(&author)]);
+
+        let mut claims = claims();
+        claims["repository_id"] = "777".into();
+        let job = issuer.token(&claims);
+        let file = world.write("own.yaml", "policy: own\nissuer: github\nanchor: { repository_id: \"777\" }\nread: [\"**\"]\n");
+        let applied = Run::of(world.admin(&["policy", "apply", "-f", &text(&file)]).env("SEGURA_TOKEN_FILE", &author));
+        assert_eq!(applied.code, 0, "{applied:?}");
+        let answer = world.deliver(&job, &["db/prod/password"]).await;
+        assert_eq!(answer.body["secrets"][0]["fields"]["value"], "correct horse battery staple", "{answer:?}");
+
+        let applied = &world.ledger(&["--event", "policy.apply"])[0];
+        assert!(applied["record"]["actor"].to_string().contains("alice"), "{applied}");
+        assert!(applied["record"]["detail"].to_string().contains("own"), "{applied}");
+        let delivery = &world.ledger(&["--event", "delivery"])[0];
+        assert!(delivery["record"].to_string().contains(r#""own""#), "{delivery}");
     }
 }
 

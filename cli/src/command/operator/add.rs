@@ -11,8 +11,8 @@ use crate::error::CliError;
 
 /// Add an operator and show the credential once.
 ///
-/// Roles: admin, everything; author, writes policies and secrets and reads no value;
-/// auditor, reads the ledger, policies and names.
+/// Roles: admin, everything; author, writes policies and secrets and reads no value, but
+/// decides by a policy which job reads what; auditor, reads the ledger, policies and names.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   segura operator add terraform --role author --expires 90d --credential-file terraform.token")]
