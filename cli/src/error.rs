@@ -264,6 +264,11 @@ fn exec_hint(error: &ExecError) -> Option<String> {
 fn start_hint(error: &StartError) -> Option<String> {
     Some(match error {
         StartError::Keyring(_) => GUARD.to_owned(),
+        StartError::Guard(_) => "put the key file or the passphrase's file back where the \
+             settings name it (`guard.key_file`, `guard.passphrase_file`), from the copy that is \
+             kept apart from the backups, or correct the setting; without it nobody opens what \
+             is stored"
+            .to_owned(),
         StartError::Listen(error) => return listen_hint(error),
         StartError::NotInitialised { .. } => "most likely that setting is mistyped, or the \
              folder's volume is not mounted, or another configuration file was meant \
@@ -345,6 +350,13 @@ fn sdk_hint(error: &SdkError) -> Option<String> {
         }
         SdkError::Refused(problem) if problem.code == "no-such-route" => {
             "check the URL: https://HOST[:PORT], without a path that the broker does not have"
+                .to_owned()
+        }
+        SdkError::Refused(problem) if problem.code == "operator-unknown" => {
+            "the credential is unknown, expired or was replaced: check which one is used \
+             (--token-file, SEGURA_TOKEN_FILE, `segura login`). If it is lost, an admin gives a \
+             new one: `segura operator rotate NAME`; if no admin is left, on the server's \
+             machine: `segura operator recover NAME`"
                 .to_owned()
         }
         SdkError::Refused(problem)

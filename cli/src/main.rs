@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return usage::refuse(&error, &args),
+        Err(error) => return usage::refuse(error, &args),
     };
     let context = Context::new(context::environment(), cli.globals);
     match command::run(cli.command, &context) {

@@ -6,12 +6,12 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 
 use crate::print::{self, Format};
 
 /// Print the help that was asked for, or say what is wrong; the exit code.
-pub(crate) fn refuse(error: &clap::Error, args: &[OsString]) -> ExitCode {
+pub(crate) fn refuse(mut error: clap::Error, args: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
         // A reader that has gone away wants no more help.
         let _ = error.print();
@@ -20,6 +20,8 @@ pub(crate) fn refuse(error: &clap::Error, args: &[OsString]) -> ExitCode {
     let own: Vec<&str> =
         args.iter().map_while(|arg| arg.to_str()).take_while(|arg| *arg != "--").collect();
     let format = if own.contains(&"--json") { Format::Json } else { Format::Person };
+    // How to pass a mistyped flag on to the command, or as a value: never what is meant.
+    error.remove(ContextKind::Suggested);
     let text = error.render().to_string();
     let help = advice(error.kind(), &own, own.len() < args.len());
     print::misused(format, text.trim_end(), help);
