@@ -226,6 +226,13 @@ fn a_second_init_refuses_what_it_would_ignore() {
 }
 
 #[test]
+fn a_mistyped_flag_is_not_proposed_as_part_of_the_command() {
+    let told = refused(&["exec", "--secrets", "db/x > X", "--", "true"], 2);
+    assert!(told.contains("'--secret'"), "{told}");
+    assert!(!told.contains("-- --secrets"), "{told}");
+}
+
+#[test]
 fn what_cannot_be_written_is_one_mistake_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
