@@ -97,7 +97,10 @@ impl Warning {
 
 fn pending(policy: &TrustPolicy) -> Option<Warning> {
     let PolicyState::Pending(reason) = policy.state() else { return None };
-    let fix = format!("run `segura policy pin {}` with the ids", policy.name());
+    let fix = format!(
+        "run `segura policy pin {}` after a job of it was refused, or with the ids",
+        policy.name()
+    );
     Some(Warning::new("pending", format!("it grants nothing: {reason}"), fix))
 }
 
