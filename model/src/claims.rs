@@ -120,6 +120,11 @@ impl Claims {
         read::claims(json)
     }
 
+    /// Give a claim that is not there this value.
+    pub fn supply(&mut self, name: &str, value: ClaimValue) {
+        self.0.entry(name.to_owned()).or_insert(value);
+    }
+
     /// The claim of this name. Names are compared exactly.
     pub fn get(&self, name: &str) -> Option<&ClaimValue> {
         self.0.get(name)

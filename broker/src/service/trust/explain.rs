@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use segura_model::api::{ExplainAnswer, ExplainRequest};
 use segura_model::policy::{Scope, explain};
-use segura_model::{Claims, IssuerId, SecretPath, Workload};
+use segura_model::{ClaimValue, Claims, IssuerId, SecretPath, Timestamp, Workload};
 
 use super::{TrustError, TrustService};
 use crate::service::Origin;
 use crate::service::access::Operator;
 use crate::service::snapshot::Snapshot;
+
+/// Seconds for which a token lives that nobody has issued.
+const LIFETIME: i64 = 300;
 
 impl TrustService {
     /// Every policy of the issuer, and each check, for an operator.
@@ -28,7 +31,9 @@ impl TrustService {
                 let verified = verified.map_err(|error| TrustError::Token(Box::new(error)))?;
                 Arc::unwrap_or_clone(verified.workload)
             }
-            (None, Some(claims), Some(issuer)) => imagined(&snapshot, &issuer, claims)?,
+            (None, Some(claims), Some(issuer)) => {
+                imagined(&snapshot, &issuer, claims, self.core.clock.now())?
+            }
             _ => return Err(TrustError::Ask),
         };
         let paths: Vec<SecretPath> = secrets.into_iter().map(|wanted| wanted.path).collect();
@@ -43,11 +48,13 @@ impl TrustService {
     }
 }
 
-/// The workload that a token with these claims would be.
+/// The workload that a token with these claims would be, issued now unless they say when:
+/// who writes them down asks about policies, and no policy tests times or the issuer's URL.
 fn imagined(
     snapshot: &Snapshot,
     issuer: &IssuerId,
-    claims: Claims,
+    mut claims: Claims,
+    now: Timestamp,
 ) -> Result<Workload, TrustError> {
     let entry = snapshot.issuers.by_id(issuer);
     let entry = entry.ok_or_else(|| TrustError::IssuerNotFound(issuer.clone()))?;
@@ -57,6 +64,9 @@ fn imagined(
     // Which audience is no question of policy, so any of the entry's will do.
     let audience = entry.audiences.first().cloned();
     let audience = audience.ok_or_else(|| refuse("the entry accepts no audience".to_owned()))?;
+    claims.supply("iss", ClaimValue::Text(entry.iss.as_str().to_owned()));
+    claims.supply("iat", ClaimValue::Integer(now.0));
+    claims.supply("exp", ClaimValue::Integer(now.0.saturating_add(LIFETIME)));
     Workload::from_claims(entry, preset, audience, claims)
         .map_err(|error| refuse(error.to_string()))
 }

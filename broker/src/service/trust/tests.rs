@@ -192,16 +192,21 @@ async fn explain_spends_nothing_and_takes_a_token_or_claims() {
     let answer = world.app.trust.explain(ask, &world.admin, origin()).await.unwrap();
     assert!(answer.trace.policies[0].matched && !answer.trace.secrets[0].granted);
 
-    let mut claims = segura_plugins::sample::github_pull_request_target();
-    for (name, value) in [("iat", json!(1)), ("exp", json!(2)), ("aud", json!("x"))] {
-        claims[name] = value;
-    }
-    claims["iss"] = json!("https://token.actions.githubusercontent.com");
-    let claims = segura_model::Claims::parse(claims.to_string().as_bytes()).unwrap();
-    let issuer = Some("github".parse().unwrap());
-    let ask = ExplainRequest { claims: Some(claims), issuer, ..ExplainRequest::default() };
+    let claims = |claims: serde_json::Value| {
+        let claims = segura_model::Claims::parse(claims.to_string().as_bytes()).unwrap();
+        let issuer = Some("github".parse().unwrap());
+        ExplainRequest { claims: Some(claims), issuer, ..ExplainRequest::default() }
+    };
+    // Neither the issuer's URL nor times are among what nobody signed.
+    let mut sample = segura_plugins::sample::github_pull_request_target();
+    let ask = claims(sample.clone());
     let answer = world.app.trust.explain(ask.clone(), &world.admin, origin()).await.unwrap();
     assert!(!answer.trace.policies[0].matched);
+    sample["iss"] = json!("https://elsewhere.example.com");
+    assert!(matches!(
+        world.app.trust.explain(claims(sample), &world.admin, origin()).await,
+        Err(TrustError::Claims { .. })
+    ));
     let both = ExplainRequest { token: Some(token.clone()), ..ask };
     assert!(matches!(
         world.app.trust.explain(both, &world.admin, origin()).await,

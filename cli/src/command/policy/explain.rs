@@ -42,7 +42,7 @@ struct What {
     /// A file with a job's identity token; `-` is standard input
     #[arg(long, value_name = "FILE")]
     job_token: Option<PathBuf>,
-    /// A JSON file with the claims of a token; `-` is standard input
+    /// A JSON file with the claims of a token, `sub` at least; `-` is standard input
     #[arg(long, value_name = "FILE", requires = "issuer")]
     claims: Option<PathBuf>,
 }
