@@ -58,5 +58,5 @@ pub use tx::{BoxFuture, Tx};
 pub use url::{DatabaseUrl, STRAY_AT, has_stray_at};
 pub use writer::{
     Commit, Count, Entry, SessionStep, Spend, SpentToken, Spread, TRACES, Tally, Writer,
-    WriterFigures, WriterOptions, WriterTask,
+    WriterFigures, WriterOptions, WriterTask, hand_out_answers,
 };

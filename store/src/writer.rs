@@ -13,6 +13,7 @@ mod figures;
 mod line;
 mod order;
 mod postgres;
+mod reply;
 mod since;
 mod sqlite;
 mod start;
@@ -32,6 +33,7 @@ use tracing::field::Empty;
 
 use self::batch::Batch;
 use self::order::Order;
+use self::reply::Reply;
 use self::task::{Job, Waiting};
 use self::tip::Placed;
 use self::unit::{Hold, Unit};
@@ -41,6 +43,7 @@ use crate::{BoxFuture, HeadMac, RowMac, Store, StoreError, Tx};
 
 pub use entry::{Commit, Entry, SessionStep, Spend, SpentToken, Tally};
 pub use figures::{Count, Spread, WriterFigures};
+pub use reply::hand_out_answers;
 
 /// The target of the spans that traces are made of. No log level opens it; `segura-broker`
 /// does, when traces are switched on.
@@ -117,7 +120,7 @@ impl Writer {
     /// Write an entry together with whatever else waits, and answer once it is durable.
     pub async fn submit(&self, entry: Entry) -> Result<Commit, StoreError> {
         let order = Order::new(entry)?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::new();
         // Open until the answer is there: the wait, and the commit.
         let span = tracing::info_span!(target: TRACES, "commit", segura.writer.wait_us = Empty);
         self.send(Job::Order(Box::new(order), reply), span.clone())?;

@@ -17,6 +17,7 @@ use actix_web::App as HttpApp;
 use actix_web::body::BoxBody;
 use actix_web::dev::{AppConfig, Extensions, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
+use actix_web::rt::spawn;
 use actix_web::web::{Data, get};
 use tokio::net::TcpStream;
 
@@ -112,6 +113,7 @@ impl Door {
 
     fn api(&self) -> impl Serves<Stream> + use<> {
         let shared = &self.shared;
+        spawn(segura_store::hand_out_answers());
         let app = HttpApp::new()
             .app_data(shared.edge.clone())
             .app_data(shared.health.clone())

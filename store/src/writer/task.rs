@@ -13,6 +13,7 @@ use super::failure::{Failure, passes};
 use super::figures::WriterFigures;
 use super::line::Line;
 use super::order::Order;
+use super::reply::Reply;
 use super::tip::{Placed, Tip};
 use super::unit::{End, Hold, Unit};
 use super::{Attempt, Shared, WriterOptions, postgres, sqlite};
@@ -41,9 +42,6 @@ pub(super) struct Waiting {
     pub(super) since: Instant,
     pub(super) span: Span,
 }
-
-/// Where an order's answer goes.
-type Reply = oneshot::Sender<Result<Commit, StoreError>>;
 
 /// The writer.
 pub(super) struct Task {
@@ -141,8 +139,7 @@ impl Task {
         self.shared.figures.commits.add_time(began.elapsed());
         match written {
             Ok(answers) => {
-                // A caller that went away wants no answer.
-                replies.into_iter().zip(answers).for_each(|(to, answer)| drop(to.send(answer)));
+                replies.into_iter().zip(answers).for_each(|(reply, answer)| reply.give(answer));
             }
             Err(Failure { orders, error, .. }) if orders.len() > 1 => {
                 tracing::warn!(%error, orders = orders.len(), "a batch is redone one by one");
@@ -174,7 +171,7 @@ impl Task {
                 }
             };
             let last = answer.as_ref().err().cloned();
-            drop(reply.send(answer));
+            reply.give(answer);
             if let Some(error) = last.filter(|_| in_vain == HOPELESS) {
                 let rest: Vec<Reply> = pairs.map(|(_, reply)| reply).collect();
                 self.shared.figures.failed.raise_by(rest.len());
@@ -378,7 +375,7 @@ impl Task {
 
 fn refuse(replies: Vec<Reply>, error: &StoreError) {
     for reply in replies {
-        drop(reply.send(Err(error.clone())));
+        reply.give(Err(error.clone()));
     }
 }
 
