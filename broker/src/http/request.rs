@@ -9,6 +9,7 @@
 
 mod last;
 mod line;
+mod unread;
 
 use std::rc::Rc;
 
@@ -45,6 +46,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     let screened = if line.last.was_before() { Err(closing()) } else { screen(&request, &edge) };
     if let Err(error) = screened {
         line.trace(&request);
+        unread::discard(request.take_payload()).await;
         let response = line.finish(error.error_response());
         return Ok(request.into_response(response));
     }
@@ -54,6 +56,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     let place = match Place::take(&edge.overload, queue, pulse) {
         Ok(place) => place,
         Err(why) => {
+            unread::discard(request.take_payload()).await;
             let response = line.finish(overloaded(why).error_response());
             return Ok(request.into_response(response));
         }

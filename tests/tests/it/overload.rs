@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use acceptance::wire::{Wire, send};
 use acceptance::world::Answer;
 use acceptance::{Database, Run, World};
 use serde_json::json;
@@ -59,6 +60,26 @@ async fn a_full_server_refuses_in_few_words_and_operators_still_work() {
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
     assert!((1..=seconds).contains(&told), "{told} lines");
     assert!(!logs.contains("\"overloaded\""), "no line for each");
+}
+
+#[tokio::test]
+async fn a_request_refused_by_its_head_leaves_its_connection_open() {
+    let mut world = World::start_plain(Database::Sqlite).await;
+    let mut wire = Wire::connect(world.nodes()[0].port()).await.unwrap();
+    let body = json!({"token": "x".repeat(2_000)});
+    for _ in 0..3 {
+        let reply = wire.ask(&send("POST", "/api/v2/%64eliveries", "", &body)).await.unwrap();
+        assert_eq!((reply.status, reply.code()), (400, "path-ambiguous"));
+        assert!(!reply.closes, "the body had arrived: {reply:?}");
+    }
+    let ready = b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n";
+    assert_eq!(wire.ask(ready).await.unwrap().status, 200);
+
+    // For a body that does not come nobody waits.
+    let late = "POST /api/v2/%64eliveries HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n";
+    let reply = wire.ask(late.as_bytes()).await.unwrap();
+    assert_eq!((reply.status, reply.closes), (400, true));
+    world.stop();
 }
 
 #[tokio::test]
