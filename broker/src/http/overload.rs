@@ -3,7 +3,7 @@
 //! A request waits in two places: on its event loop, behind others that are ready too, and
 //! in the writer's queue. Both waits are measured where they happen, as CoDel does, rather
 //! than guessed from counts: a count that is right for one disk is wrong for another. When
-//! either is too long, what comes next is refused before its body is read and before any
+//! either is too long, what comes next is refused before its body is looked at and before any
 //! cryptography, so that what was let in still meets its time. A few requests at once are
 //! always let in: with so few, a long wait is a slow disk or a busy machine, and refusing
 //! would help nobody. Requests of operators have room of their own: who must repair an
@@ -23,13 +23,13 @@ use segura_store::{Count, Spread};
 
 /// Requests of jobs that are let in whatever the waits are: so many at once is a burst, a
 /// matrix of jobs that start together, and not more than the server can do.
-const ALWAYS: usize = 256;
+const ALWAYS: usize = 128;
 /// Requests of operators at once.
 const OPERATORS: usize = 64;
 /// How long a task that is ready may wait for its event loop.
-const LOOP_WAIT: Duration = Duration::from_millis(50);
+const LOOP_WAIT: Duration = Duration::from_millis(10);
 /// How long an order may wait for the writer.
-const WRITER_WAIT: Duration = Duration::from_millis(75);
+const WRITER_WAIT: Duration = Duration::from_millis(30);
 /// How often an event loop's wait is measured.
 const BEAT: Duration = Duration::from_millis(10);
 
