@@ -5,10 +5,11 @@
 //! a trial has to know: whether an answer arrived whole, or nobody can tell what was done.
 
 use std::io;
+use std::net::Ipv4Addr;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// A connection.
 pub struct Wire {
@@ -44,7 +45,16 @@ impl Reply {
 impl Wire {
     /// Connect to a port of this machine.
     pub async fn connect(port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        Self::connect_from(Ipv4Addr::LOCALHOST, port).await
+    }
+
+    /// Connect to a port of this machine from one of its loopback addresses.
+    pub async fn connect_from(source: Ipv4Addr, port: u16) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        if source != Ipv4Addr::LOCALHOST {
+            socket.bind((source, 0).into())?;
+        }
+        let stream = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: Vec::with_capacity(16 * 1024) })
     }
