@@ -10,6 +10,7 @@ mod documents;
 mod error;
 mod exec;
 mod files;
+mod memory;
 mod moment;
 mod persona;
 mod print;
@@ -18,20 +19,13 @@ mod terminal;
 mod unwritable;
 mod usage;
 
-use std::alloc::System;
 use std::process::ExitCode;
 
 use clap::Parser;
-use zeroizing_alloc::ZeroAlloc;
 
 use crate::cli::Cli;
 use crate::context::Context;
 use crate::persona::Persona;
-
-/// Whatever is freed is wiped first. Our own secret types wipe themselves, but a secret
-/// also passes through the buffers of libraries: HTTP, TLS, JSON, the database's client.
-#[global_allocator]
-static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();

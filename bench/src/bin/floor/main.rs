@@ -1,9 +1,9 @@
 //! The floor: what a broker costs when it does only what it cannot leave out.
 //!
-//! The same HTTP stack with the server's own settings, one signature check, one look into a
-//! table, one AES-GCM opening a secret, one durable row in a group commit. No decision worth
-//! the name, no chain, no log, no metrics, no limits. Its routes and answers look like the
-//! broker's, so that one load generator drives both.
+//! The same HTTP stack with the server's own settings, its allocator without the wiping, one
+//! signature check, one look into a table, one AES-GCM opening a secret, one durable row in a
+//! group commit. No decision worth the name, no chain, no log, no metrics, no limits. Its
+//! routes and answers look like the broker's, so that one load generator drives both.
 
 #![expect(clippy::print_stdout, reason = "it says where it listens")]
 
@@ -19,12 +19,16 @@ use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, HttpServer};
 use anyhow::Context;
 use clap::Parser;
+use mimalloc::MiMalloc;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use segura_broker::net::listen;
 
 use http::State;
 use token::Verifier;
 use writer::{Synchronous, Writer};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Serve the floor until killed.
 #[derive(Parser)]
