@@ -21,7 +21,6 @@ use crate::cli::Globals;
 use crate::credentials::{self, Credentials};
 use crate::error::CliError;
 use crate::files;
-use crate::memory;
 use crate::print::{self, Format};
 
 /// What a command runs with.
@@ -129,12 +128,12 @@ impl Context {
         &self,
         future: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CliError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
+        tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
-            .map_err(|source| CliError::Runtime { source })?;
-        runtime.spawn(memory::give_back());
-        runtime.block_on(future).map_err(Into::into)
+            .map_err(|source| CliError::Runtime { source })?
+            .block_on(future)
+            .map_err(Into::into)
     }
 
     /// Where the broker is, by flag, variable or login.

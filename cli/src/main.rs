@@ -10,7 +10,6 @@ mod documents;
 mod error;
 mod exec;
 mod files;
-mod memory;
 mod moment;
 mod persona;
 mod print;
@@ -27,7 +26,11 @@ use crate::cli::Cli;
 use crate::context::Context;
 use crate::persona::Persona;
 
+#[global_allocator]
+static ALLOCATOR: segura_allocator::Allocator = segura_allocator::ALLOCATOR;
+
 fn main() -> ExitCode {
+    segura_allocator::give_back_at_once();
     let args: Vec<_> = std::env::args_os().collect();
     if let Persona::Reserved(name) = Persona::of(args.first().map(AsRef::as_ref)) {
         return print::reserved_name(name);
