@@ -1,9 +1,9 @@
 //! The program's memory: what is freed is wiped, and goes back to the system at once.
 //!
-//! The allocator is mimalloc. It takes a sixth off the time that a request costs the server,
-//! and it gives back what a storm made it take, where glibc keeps several arenas of ten
-//! megabytes for good (`docs/reference/benchmark.md`). Huge pages are left out: they would
-//! make thirty megabytes of an idle server's five.
+//! The allocator is mimalloc. It takes less of a request's time than glibc's, and it gives
+//! back what a storm made it take, where glibc keeps several arenas of ten megabytes for good
+//! (ADR 0015). Huge pages are left out: they would make thirty megabytes of an idle server's
+//! five.
 //!
 //! It is a crate of its own because it has the one unsafe call of the project.
 
@@ -24,8 +24,8 @@ const PURGE_DELAY: mi_option_t = 15;
 
 /// Give pages back as soon as they are free. Call it first in `main`.
 ///
-/// By itself the allocator waits a second, and looks only when pages are taken or freed: a
-/// storm came to half as much again, and an idle server kept all of it.
+/// By itself the allocator waits a second, and looks only when pages are taken or freed:
+/// attack bodies came to half as much again, and an idle server kept all that it once had.
 #[expect(unsafe_code, reason = "no safe binding sets an option")]
 pub fn give_back_at_once() {
     // SAFETY: it stores one number in a table of the allocator; `main` has no other thread

@@ -53,6 +53,7 @@ pub(super) async fn capacity(scene: &Scene, seconds: u32) -> anyhow::Result<u32>
     for worker in workers {
         done += worker.await??;
     }
+    ensure!(done >= seconds, "{done} deliveries in {seconds} seconds are no capacity to exceed");
     Ok(done / seconds)
 }
 
